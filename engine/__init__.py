@@ -1,0 +1,1 @@
+"""beholder's engine: learn one person's taste in photos; no terminal code in here."""

@@ -1,0 +1,136 @@
+"""What long work reports while it runs: small frozen events, and their JSON form.
+
+A fit, a scan, an embedding and a batch prediction are generators of these events; whoever consumes them
+decides whether they feed a progress bar, a JSON line or a plot.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from engine.errors import Interrupted, Message
+
+StopCheck = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Event:
+    """The root of all events; `type` is its name in JSON."""
+
+    type: ClassVar[str] = "event"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready form with ``type`` first; values that are not finite become None."""
+        data: dict[str, Any] = {"type": self.type}
+        for place in dataclasses.fields(self):
+            data[place.name] = _plain(getattr(self, place.name))
+        return data
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.to_dict()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Phase(Event):
+    """A new stage begins: reading, features, splitting, fitting, evaluating, saving, scanning, copying."""
+
+    type: ClassVar[str] = "phase"
+    phase: str
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """How far the present stage is.
+
+    Args:
+        phase: the stage's name.
+        done: items done.
+        total: items in all; None while unknown.
+        rate: items a second so far; None while unknown.
+        eta: seconds left; None while unknown.
+    """
+
+    type: ClassVar[str] = "progress"
+    phase: str
+    done: int
+    total: int | None = None
+    rate: float | None = None
+    eta: float | None = None
+
+
+@dataclass(frozen=True)
+class CurvePoint(Event):
+    """One point of the live curve.
+
+    Args:
+        axis: what `x` counts: ``labels``, ``trees`` or ``epochs``.
+        x: position on the axis.
+        metric: what the two values are, ``mae`` (in score units) as a rule.
+        train: value on the photos that were fitted.
+        validation: value on photos that the fit never saw; None where there are none.
+    """
+
+    type: ClassVar[str] = "curve"
+    axis: str
+    x: float
+    metric: str
+    train: float | None
+    validation: float | None
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """Something the person should know; the work goes on."""
+
+    type: ClassVar[str] = "notice"
+    message: Message
+
+
+@dataclass(frozen=True)
+class ItemFailed(Event):
+    """One photo failed, with the reason; the others go on."""
+
+    type: ClassVar[str] = "item_failed"
+    path: str
+    reason: Message
+
+
+@dataclass(frozen=True)
+class PartMetrics(Event):
+    """The metrics of one part of the split (``test``, ``cv``, ``baseline``)."""
+
+    type: ClassVar[str] = "metrics"
+    part: str
+    values: Mapping[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The work is done; `result` is what the command line prints with ``--json``."""
+
+    type: ClassVar[str] = "finished"
+    result: Mapping[str, Any]
+
+
+def never_stop() -> bool:
+    """Return False: the stop check of work that nobody can interrupt."""
+    return False
+
+
+def raise_if_stopped(should_stop: StopCheck) -> None:
+    """Raise `Interrupted` when the stop check says so."""
+    if should_stop():
+        raise Interrupted("Stopped.", remedy="What was done is kept; run the same again to continue.")

@@ -1,0 +1,164 @@
+"""Reach the disk safely: atomic writes, safe names, content hashes, file-system errors with a remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.errors import BeholderError, NeedMissing, NotFound
+
+_FORBIDDEN = re.compile(
+    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]'
+)
+_RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"com{n}" for n in range(1, 10)),
+    *(f"lpt{n}" for n in range(1, 10)),
+}
+_MAX_NAME_BYTES = 200
+
+
+def disk_error(error: OSError, path: str | os.PathLike[str]) -> BeholderError:
+    """Return one of our errors for a file-system error, with the file and what to do."""
+    where = Path(path)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return NeedMissing(
+            "The disk is full: {path} could not be written.",
+            remedy="Free some space and run the same again; nothing that was there before has changed.",
+            path=where,
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return NeedMissing(
+            "No permission for {path}.",
+            remedy="Make it readable and writable for you, or choose another workspace with --workspace.",
+            path=where,
+        )
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return NotFound("There is no {path}.", remedy="Check the spelling of the path.", path=where)
+    return BeholderError(
+        "{path}: the file system says: {cause}.",
+        remedy="Check the disk and run the same again.",
+        path=where,
+        cause=error.strerror or type(error).__name__,
+    )
+
+
+@contextlib.contextmanager
+def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn an `OSError` of the block into one of our errors about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, error.filename or path) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename in it survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content atomically: a reader sees the old or the new, never a part.
+
+    Raises:
+        BeholderError: the disk is full, read-only or the folder is missing; the old file is untouched.
+    """
+    with disk_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file atomically (UTF-8); see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file atomically, indented and in UTF-8; see `write_bytes`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file atomically, keeping its modification time; an existing target is replaced.
+
+    Raises:
+        BeholderError: as `write_bytes`.
+    """
+    with disk_errors(target):
+        handle, name = tempfile.mkstemp(prefix=".copy.", suffix=".part", dir=target.parent)
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as out, source.open("rb") as data:
+                shutil.copyfileobj(data, out, 1 << 20)
+                out.flush()
+                os.fsync(out.fileno())
+            shutil.copystat(source, part)
+            part.chmod(0o666 & ~_umask())
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def content_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        BeholderError: the file can't be read.
+    """
+    with disk_errors(path), path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def safe_name(name: str) -> str:
+    r"""Return a file name that every file system takes and no terminal stumbles over.
+
+    Control, bidi, undecodable and path characters become ``_``; the suffix is kept; Chinese, emoji and markup stay.
+
+    >>> safe_name("a\x1b[31mb\t.jpg")
+    'a_[31mb_.jpg'
+    """
+    clean = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", name)).strip(" ")
+    stem, dot, suffix = clean.rpartition(".")
+    if not dot:
+        stem, suffix = clean, ""
+    stem = stem.lstrip(".") or "_"
+    if stem.lower() in _RESERVED:
+        stem = f"_{stem}"
+    room = _MAX_NAME_BYTES - len(suffix.encode()) - 1
+    stem = stem.encode()[: max(room, 1)].decode("utf-8", "ignore") or "_"
+    return f"{stem}.{suffix}" if suffix else stem

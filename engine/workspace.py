@@ -1,0 +1,225 @@
+"""A workspace is a folder: data/, trained_models_storage/ and .beholder/; and its scale and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli_w
+
+from engine.errors import DamagedFile, UsageError
+from engine.storage import disk_errors, write_text
+
+_SCALE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|\.\.|:)\s*(-?\d+(?:\.\d+)?)\s*")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range in which scores are given, both ends included.
+
+    >>> Scale.parse("1-7").clip(9.0)
+    7.0
+    """
+
+    low: float = 0.0
+    high: float = 100.0
+
+    @classmethod
+    def parse(cls, text: str) -> Scale:
+        """Return the scale that ``LOW-HIGH`` names.
+
+        Raises:
+            UsageError: the text is not two numbers, the lower one first.
+        """
+        match = _SCALE.fullmatch(text)
+        if match and float(match[1]) < float(match[2]):
+            return cls(float(match[1]), float(match[2]))
+        raise UsageError(
+            "“{text}” is not a scale.",
+            remedy="Write the lowest and the highest score, such as 0-100 or 1-5.",
+            text=text,
+        )
+
+    @property
+    def span(self) -> float:
+        """The width of the scale, in score units."""
+        return self.high - self.low
+
+    def __contains__(self, score: object) -> bool:
+        return isinstance(score, int | float) and math.isfinite(score) and self.low <= score <= self.high
+
+    def clip(self, score: float) -> float:
+        """Return the nearest score on the scale."""
+        return min(max(score, self.low), self.high)
+
+    def __str__(self) -> str:
+        return f"{self.low:g}-{self.high:g}"
+
+
+def format_score(score: float | None) -> str:
+    """Return a score as people write it: no needless zeros, an empty text for none.
+
+    >>> format_score(85.0), format_score(8.5), format_score(None)
+    ('85', '8.5', '')
+    """
+    if score is None:
+        return ""
+    return f"{score:.6f}".rstrip("0").rstrip(".") if score else "0"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a workspace remembers, in ``.beholder/settings.toml``.
+
+    Args:
+        scale: the scale of all its scores.
+        language: ``en`` or ``zh``; empty means: as the terminal says.
+        theme: name of the app's theme; empty means the default.
+    """
+
+    scale: Scale = Scale()
+    language: str = ""
+    theme: str = ""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders and files of one workspace; making one of these touches no disk."""
+
+    root: Path
+
+    @classmethod
+    def find(
+        cls, explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] = os.environ
+    ) -> Workspace:
+        """Return the workspace that is meant: the named one, the current folder, or ``$BEHOLDER_WORKSPACE``."""
+        here = (cwd or Path.cwd()).absolute()
+        if explicit is not None:
+            return cls((here / explicit.expanduser()).absolute())
+        named = environ.get("BEHOLDER_WORKSPACE")
+        if named and not ((here / "data").is_dir() or (here / ".beholder").is_dir()):
+            return cls((here / Path(named).expanduser()).absolute())
+        return cls(here)
+
+    @property
+    def data(self) -> Path:
+        """The photos and ``scores.txt``."""
+        return self.root / "data"
+
+    @property
+    def scores_file(self) -> Path:
+        """The labels, source of truth: one ``name<TAB>score`` a line."""
+        return self.data / "scores.txt"
+
+    @property
+    def models(self) -> Path:
+        """One folder for each trained model."""
+        return self.root / "trained_models_storage"
+
+    @property
+    def internal(self) -> Path:
+        """Everything that can be rebuilt or is internal."""
+        return self.root / ".beholder"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder for each job."""
+        return self.internal / "jobs"
+
+    @property
+    def features_file(self) -> Path:
+        """The cache of feature vectors."""
+        return self.internal / "features.sqlite"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small pictures for the gallery."""
+        return self.internal / "thumbnails"
+
+    @property
+    def history_file(self) -> Path:
+        """Who changed which score, when, from what to what."""
+        return self.internal / "history.jsonl"
+
+    @property
+    def settings_file(self) -> Path:
+        """Scale, language and theme."""
+        return self.internal / "settings.toml"
+
+    @property
+    def trash(self) -> Path:
+        """What was deleted and can still be brought back."""
+        return self.internal / "trash"
+
+    def exists(self) -> bool:
+        """Say whether the folder already is a workspace."""
+        return self.data.is_dir() or self.internal.is_dir()
+
+    def ensure(self) -> None:
+        """Make the folders that are missing.
+
+        Raises:
+            BeholderError: the place is read-only, full, or a file is in the way.
+        """
+        for folder in (self.data, self.models, self.internal):
+            with disk_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+
+    def settings(self) -> Settings:
+        """Return what the workspace remembers; the defaults where nothing was saved.
+
+        Raises:
+            DamagedFile: the file is not TOML, or its scale is none.
+        """
+        try:
+            with disk_errors(self.settings_file):
+                raw = (
+                    tomllib.loads(self.settings_file.read_text("utf-8"))
+                    if self.settings_file.exists()
+                    else {}
+                )
+            scale = Scale.parse(str(raw["scale"])) if "scale" in raw else Scale()
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, UsageError) as error:
+            raise DamagedFile(
+                "{path} is damaged: {cause}.",
+                remedy="Mend the file in an editor, or delete it to go back to the defaults.",
+                path=self.settings_file,
+                cause=str(error),
+            ) from error
+        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")))
+
+    def save_settings(self, settings: Settings) -> None:
+        """Write the settings atomically."""
+        self.ensure()
+        raw = {key: str(value) for key, value in vars(settings).items() if str(value)}
+        write_text(self.settings_file, tomli_w.dumps(raw))
+
+    def create(self, scale: Scale | None = None) -> None:
+        """Make this folder a workspace; one that exists is kept as it is.
+
+        Raises:
+            UsageError: it exists with another scale.
+        """
+        if self.settings_file.exists():
+            present = self.settings().scale
+            if scale is not None and scale != present:
+                raise UsageError(
+                    "{path} already is a workspace with the scale {scale}.",
+                    remedy="Choose another folder, or keep its scale.",
+                    path=self.root,
+                    scale=str(present),
+                )
+            self.ensure()
+            return
+        self.save_settings(dataclasses.replace(Settings(), scale=scale or Scale()))
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of all scores in this workspace."""
+        return self.settings().scale
