@@ -13,8 +13,8 @@ from engine.errors import UsageError
 def parse_typed_path(text: str) -> Path:
     r"""Return the absolute path that a typed, pasted or dropped text means.
 
-    Understood are quotes, shell escapes, ``file://`` addresses and ``~``. A text that is a path literally, or has
-    stray quotes, is taken as it stands, because file names may hold all of these.
+    Understood are quotes, shell escapes, ``file://`` addresses and ``~``. A text that is a path literally, or
+    has stray quotes, is taken as it stands, because file names may hold all of these.
 
     Args:
         text: what lies in the input field.
