@@ -1,0 +1,188 @@
+"""The app: opens the rooms lazily, keeps theme and language, and owns everything that runs behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.signal import Signal
+from textual.worker import Worker
+
+from engine.errors import BeholderError
+from engine.storage import disk_error
+from engine.workspace import Workspace
+from tui.commands_palette import BeholderCommands
+from tui.dialogs.error import ErrorDialog
+from tui.i18n import language_of_terminal, set_language
+from tui.keymap import APP_BINDINGS
+from tui.messages import JobProgress
+from tui.screens.base import BaseScreen
+from tui.theme import DARK, LIGHT
+
+_ROOMS = {
+    "home": ("tui.screens.home", "HomeScreen"),
+    "import": ("tui.screens.importing", "ImportScreen"),
+    "data": ("tui.screens.data", "DataScreen"),
+    "train": ("tui.screens.train", "TrainScreen"),
+    "predict": ("tui.screens.predict", "PredictScreen"),
+    "models": ("tui.screens.models", "ModelsScreen"),
+}
+_REDRAW_SECONDS = 0.25
+_ALIVE = {"queued", "running", "silent"}
+
+
+class BeholderApp(App[None]):
+    """The full-screen app on one workspace.
+
+    Args:
+        workspace: where the photos, scores and models are.
+        language: ``en`` or ``zh``; None means: as saved in the workspace, else as the terminal says.
+    """
+
+    TITLE = "beholder"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
+    COMMANDS = {BeholderCommands}  # noqa: RUF012  (Textual's own signature)
+
+    def __init__(self, workspace: Workspace, language: str | None = None) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.job_events: dict[str, list[dict[str, Any]]] = {}
+        self.job_progress: Signal[JobProgress] = Signal(self, "job_progress")
+        self.rooms: dict[str, BaseScreen] = {}
+        self._asked_language = language
+        self._early_error: BeholderError | None = None
+
+    def get_default_screen(self) -> BaseScreen:
+        """Return Home, after the settings chose language and theme."""
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
+        saved = ""
+        try:
+            settings = self.workspace.settings()
+            saved = settings.language
+            if settings.theme in self.available_themes:
+                self.theme = settings.theme
+        except BeholderError as error:
+            self._early_error = error
+        set_language(self._asked_language or saved or language_of_terminal())
+        return self.room("home")
+
+    async def on_mount(self) -> None:
+        """Pick up the jobs that still run."""
+        if self._early_error is not None:
+            self.show_error(self._early_error)
+        self.in_background(self._follow_running_jobs(), "jobs")
+
+    def room(self, area: str) -> BaseScreen:
+        """Return the screen of an area; it is imported and made when it is first wanted, then kept."""
+        if area not in self.rooms:
+            module, name = _ROOMS[area]
+            self.rooms[area] = getattr(importlib.import_module(module), name)()
+            if area != "home":
+                self.install_screen(self.rooms[area], area)
+        return self.rooms[area]
+
+    def go(self, area: str) -> None:
+        """Show a room: home, import, data, train, predict or models."""
+        if isinstance(self.screen, BaseScreen) and self.screen.area == area:
+            return
+        while not isinstance(self.screen, BaseScreen):
+            self.pop_screen()
+        if self.screen.area != "home":
+            self.pop_screen()
+        if area != "home":
+            self.room(area)
+            self.push_screen(area)
+
+    def action_go(self, area: str) -> None:
+        """Show a room, unless a dialog waits for an answer."""
+        if isinstance(self.screen, BaseScreen):
+            self.go(area)
+
+    def action_home(self) -> None:
+        """Go back to Home."""
+        self.action_go("home")
+
+    def action_help(self) -> None:
+        """Show what this screen is for, and its keys."""
+        from tui.screens.help import HelpDialog
+
+        if isinstance(self.screen, BaseScreen):
+            self.push_screen(HelpDialog(self.screen.help_key, self.screen.active_bindings))
+
+    def show_error(self, error: BeholderError) -> None:
+        """Open the error dialog."""
+        self.push_screen(ErrorDialog(error))
+
+    def in_background(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
+        """Run a coroutine as a worker of the app; its errors become a dialog.
+
+        Args:
+            work: the coroutine.
+            group: a newer worker of the same group ends the older one.
+        """
+        return self.run_worker(self._guarded(work), group=group, exclusive=True)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except BeholderError as error:
+            self.show_error(error)
+        except OSError as error:
+            self.show_error(disk_error(error, error.filename or self.workspace.root))
+
+    async def _follow_running_jobs(self) -> None:
+        try:
+            from engine.jobs.client import list_jobs
+        except ImportError:  # until the jobs room is built
+            return
+        for job in await asyncio.to_thread(list_jobs, self.workspace):
+            if str(job.state) in _ALIVE:
+                self.follow_job(job.job_id)
+
+    def follow_job(self, job_id: str) -> None:
+        """Follow a job from its first event until it ends; screens hear of it through `job_progress`."""
+        if job_id not in self.job_events:
+            self.job_events[job_id] = []
+            self.in_background(self._follow(job_id), f"job-{job_id}")
+
+    async def _follow(self, job_id: str) -> None:
+        from engine.jobs.client import afollow
+
+        async for batch in afollow(self.workspace, job_id):
+            self.post_message(JobProgress(job_id, batch))
+            await asyncio.sleep(_REDRAW_SECONDS)
+
+    def on_job_progress(self, progress: JobProgress) -> None:
+        """Remember the events and tell every screen that listens."""
+        self.job_events.setdefault(progress.job_id, []).extend(progress.events)
+        self.job_progress.publish(progress)
+
+    async def use_language(self, language: str) -> None:
+        """Switch the language now, and remember it in the workspace."""
+        set_language(language)
+        for screen in list(self.rooms.values()):
+            await screen.retranslate()
+        self.remember(language=language)
+
+    def use_theme(self, theme: str) -> None:
+        """Switch the theme now, and remember it in the workspace."""
+        self.theme = theme
+        self.remember(theme=theme)
+
+    def remember(self, **choices: str) -> None:
+        """Save language or theme in the workspace's settings."""
+
+        async def save() -> None:
+            await asyncio.to_thread(
+                lambda: self.workspace.save_settings(replace(self.workspace.settings(), **choices))  # type: ignore[arg-type]
+            )
+
+        self.in_background(save(), "settings")

@@ -1,0 +1,93 @@
+"""What all screens share: the header line, the footer, translated keys, help, background work."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Footer
+from textual.worker import Worker
+
+from tui.keymap import translated
+from tui.widgets.job_bar import HeaderLine
+
+if TYPE_CHECKING:
+    from engine.workspace import Workspace
+    from tui.app import BeholderApp
+
+ResultT = TypeVar("ResultT")
+
+
+class BaseScreen(Screen[None]):
+    """One room of the app.
+
+    A subclass composes its widgets in `body` and puts the present state into them in `fill`, which runs after
+    mounting and again after the language changed.
+    """
+
+    area: ClassVar[str] = "home"
+    """Its name: home, import, data, train, predict or models."""
+    help_key: ClassVar[str] = "app.help.home"
+    """I18n key of the paragraph that F1 shows above the keys."""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
+
+    @property
+    def beholder(self) -> BeholderApp:
+        """The app, with its type."""
+        return cast("BeholderApp", self.app)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace that the app was opened on."""
+        return self.beholder.workspace
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys that work now, in the present language."""
+        return translated(super().active_bindings)
+
+    def compose(self) -> ComposeResult:
+        """Yield the header line, the screen's own widgets and the footer."""
+        yield HeaderLine(self.area)
+        yield from self.body()
+        yield Footer(show_command_palette=False, compact=True)
+
+    def body(self) -> ComposeResult:
+        """Yield the screen's own widgets."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Fill the widgets for the first time."""
+        self.fill()
+
+    def fill(self) -> None:
+        """Put the present state into freshly composed widgets."""
+
+    async def retranslate(self) -> None:
+        """Compose again in the present language."""
+        if self.is_mounted:
+            await self.recompose()
+            self.fill()
+            self.refresh_bindings()
+
+    def in_background(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
+        """Run a coroutine as a worker of the app: it outlives this screen, its errors become a dialog.
+
+        Args:
+            work: the coroutine; it must not touch widgets of a screen that may be gone.
+            group: a newer worker of the same group ends the older one.
+        """
+        return self.beholder.in_background(work, group)
+
+
+class BaseDialog(ModalScreen[ResultT]):
+    """A modal dialog that returns a value; its keys are translated like a screen's."""
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys that work now, in the present language."""
+        return translated(super().active_bindings)

@@ -1,0 +1,110 @@
+"""The header line: the rooms with their keys, the workspace, and what is running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from engine.errors import display_name
+from tui.i18n import t
+from tui.keymap import AREAS
+from tui.messages import JobProgress
+
+if TYPE_CHECKING:
+    from tui.app import BeholderApp
+
+_ENDINGS = {"finished", "failed", "cancelled"}
+
+
+class RoomTab(Static):
+    """One room's name and key; a click goes there."""
+
+    def __init__(self, area: str, here: bool) -> None:
+        text = Text.assemble((f"{AREAS[area].upper()} ", "dim"), t(f"app.area.{area}"))
+        super().__init__(text, classes="tab -here" if here else "tab")
+        self.area = area
+
+    async def on_click(self, event: events.Click) -> None:
+        """Go to the room."""
+        event.stop()
+        cast("BeholderApp", self.app).go(self.area)
+
+
+class JobBar(Static):
+    """The newest running job and how far it is; empty when nothing runs."""
+
+    def on_mount(self) -> None:
+        """Show the jobs as they are, and follow them."""
+        app = cast("BeholderApp", self.app)
+        app.job_progress.subscribe(self, self.job_progressed)
+        self.redraw(app.job_events)
+
+    def job_progressed(self, progress: JobProgress) -> None:
+        """Redraw after news of any job."""
+        self.redraw(cast("BeholderApp", self.app).job_events)
+
+    def redraw(self, jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Show the running jobs.
+
+        Args:
+            jobs: job id → its events so far.
+        """
+        running = [seen for seen in jobs.values() if not any(event["type"] in _ENDINGS for event in seen)]
+        self.update(Text(job_line(running[-1], len(running)) if running else ""))
+
+
+def job_line(seen: Sequence[Mapping[str, Any]], running: int) -> str:
+    """Return one short line about a running job, such as ``● training 45 %``.
+
+    Args:
+        seen: its events so far.
+        running: how many jobs run at present.
+    """
+    phase, done = "", ""
+    for event in seen:
+        if event["type"] in {"phase", "progress"}:
+            phase = str(event.get("phase", ""))
+            total = event.get("total")
+            done = f" {100 * int(event['done']) // int(total)} %" if total else ""
+    more = f" +{running - 1}" if running > 1 else ""
+    return f"● {phase_name(phase)}{done}{more}"
+
+
+def phase_name(phase: str) -> str:
+    """Return a phase of the engine in the present language."""
+    known = {
+        "reading": t("app.phase.reading"),
+        "features": t("app.phase.features"),
+        "splitting": t("app.phase.splitting"),
+        "fitting": t("app.phase.fitting"),
+        "evaluating": t("app.phase.evaluating"),
+        "saving": t("app.phase.saving"),
+        "scanning": t("app.phase.scanning"),
+        "copying": t("app.phase.copying"),
+    }
+    return known.get(phase, display_name(phase) or t("app.phase.running"))
+
+
+class HeaderLine(Horizontal):
+    """The line at the top of every screen."""
+
+    def __init__(self, area: str) -> None:
+        super().__init__()
+        self.area = area
+
+    def compose(self) -> ComposeResult:
+        """Yield the mark, the rooms, the workspace and the job bar."""
+        app = cast("BeholderApp", self.app)
+        yield Static("◉", classes="mark")
+        for area in AREAS:
+            yield RoomTab(area, area == self.area)
+        yield Static(
+            Text(display_name(app.workspace.root), overflow="ellipsis", no_wrap=True), classes="place"
+        )
+        yield JobBar(classes="jobs")
