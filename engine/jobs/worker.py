@@ -1,0 +1,182 @@
+"""The process that does one job: ``python -m engine.jobs.worker FOLDER LOCK``; started by `engine.jobs.client`."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeAlias
+
+from engine.errors import BeholderError, Interrupted, NeedMissing
+from engine.events import Event, Finished, ItemFailed, Notice, Progress, StopCheck, raise_if_stopped
+from engine.jobs import lock
+from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, LineWriter
+from engine.workspace import Workspace
+
+Handler: TypeAlias = Callable[[Workspace, Mapping[str, Any], Path, StopCheck], Iterator[Event]]
+"""Does one kind of job: (workspace, payload, job folder, stop check) → events, the last one `Finished`."""
+
+_log = logging.getLogger(__name__)
+_LOOK_EVERY = 0.1  # seconds between two looks for the cancel file
+_NICE = 5  # the face goes first
+
+
+class Stop:
+    """Knows whether the job should stop: somebody left a ``cancel`` file or sent SIGTERM.
+
+    Args:
+        cancel_file: its presence asks for a stop.
+        timer: tells seconds.
+    """
+
+    def __init__(self, cancel_file: Path, timer: Callable[[], float] = time.monotonic) -> None:
+        self._file, self._timer = cancel_file, timer
+        self._next_look = float("-inf")
+        self._asked = False
+        self.closing = False
+
+    def __call__(self) -> bool:
+        """Say whether to stop; cheap enough to ask for every photo."""
+        if not self._asked and self._timer() >= self._next_look:
+            self._next_look = self._timer() + _LOOK_EVERY
+            self._asked = self._file.exists()
+        return self._asked
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Note the wish, and break off whatever runs, unless the job is writing its last event."""
+        self._asked = True
+        if not self.closing:
+            raise_if_stopped(self)
+
+
+def train(
+    workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck
+) -> Iterator[Event]:
+    """Train one model; the payload holds the fields of `TrainSpec`."""
+    from engine.training.run import run_training
+    from engine.training.spec import TrainSpec
+
+    yield from run_training(workspace, TrainSpec(**payload), should_stop=should_stop)
+
+
+def predict(
+    workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck
+) -> Iterator[Event]:
+    """Score photos; the payload holds the fields of `PredictRequest`, the rows go to ``rows.jsonl``."""
+    from engine.jobs.spec import PredictRequest
+    from engine.models.bundle import find_bundle
+    from engine.prediction.score import predict as score_photos
+
+    request = PredictRequest.model_validate(dict(payload))
+    info = find_bundle(workspace, request.model)
+    paths = [Path(path) for path in request.paths]
+    count = failed = 0
+    with LineWriter(folder / ROWS_NAME) as rows:
+        scored = score_photos(workspace, info, paths, recursive=request.recursive, should_stop=should_stop)
+        for item in scored:
+            if isinstance(item, Progress | Notice):
+                yield item
+                continue
+            rows.append(item.to_row())
+            count += 1
+            if item.error is not None:
+                failed += 1
+                yield ItemFailed(str(item.path), item.error)
+    yield Finished({"model_id": info.model_id, "n": count, "failed": failed})
+
+
+HANDLERS: Mapping[str, Handler] = {"train": train, "predict": predict}
+
+
+def run(folder: Path, lock_handle: int, handlers: Mapping[str, Handler] = HANDLERS) -> int:
+    """Do the job of a folder, in this process and for as long as it takes.
+
+    Args:
+        folder: the job's folder, with its ``spec.json``.
+        lock_handle: an open descriptor of its lock file, which holds the lock.
+        handlers: kind of job → who does it.
+
+    Returns:
+        The exit code; everything else stands in ``events.jsonl``.
+    """
+    lock.adopt(lock_handle)
+    stop = Stop(folder / "cancel")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop.on_signal)
+    try:
+        events = EventWriter(folder / EVENTS_NAME)
+    except BeholderError as error:
+        _log.exception("the events can't be written")
+        return error.exit_code
+    try:
+        last, code = _work(folder, handlers, events, stop)
+        events.write(last)
+        events.close()
+    except BeholderError as error:
+        # No event can say so any more: the log and the exit code must.
+        _log.exception("the last event can't be written")
+        return error.exit_code
+    return code
+
+
+def _work(
+    folder: Path, handlers: Mapping[str, Handler], events: EventWriter, stop: Stop
+) -> tuple[Event | Mapping[str, Any], int]:
+    """Return the job's last event and the exit code, whatever happens."""
+    from engine.jobs.spec import load_spec
+
+    try:
+        try:
+            events.write({"type": "started", "pid": os.getpid(), "pgid": os.getpgid(0)})
+            spec = load_spec(folder)
+            raise_if_stopped(stop)
+            work = handlers[spec.kind](Workspace(folder.parents[2]), spec.payload, folder, stop)
+            for event in work:
+                if isinstance(event, Finished):
+                    return event, 0
+                events.write(event)
+            raise RuntimeError("the work ended without a result")
+        finally:
+            stop.closing = True
+    except Interrupted as error:
+        return {"type": "cancelled"}, error.exit_code
+    except BeholderError as error:
+        _log.error("%s", error)
+        return {"type": "failed", **error.to_dict()}, error.exit_code
+    except MemoryError:
+        _log.exception("out of memory")
+        fault: BeholderError = NeedMissing(
+            "There is not enough memory for this job.",
+            remedy="Close other programs, or choose a smaller backbone or fewer photos.",
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (the outermost frame: logged, and told as the last event)
+        _log.exception("a fault of the program")
+        fault = BeholderError(
+            "The worker stopped on a fault of the program: {cause}.",
+            remedy="See the details with: beholder jobs logs {job}",
+            cause=f"{type(error).__name__}: {error}".rstrip(": ."),
+            job=folder.name,
+        )
+    return {"type": "failed", **fault.to_dict()}, fault.exit_code
+
+
+def main(arguments: Sequence[str], handlers: Mapping[str, Handler] = HANDLERS) -> int:
+    """Run the worker from the command line: FOLDER and the descriptor of its lock."""
+    faulthandler.enable()  # so that even a crash in native code leaves its place in the log
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
+    folder, handle = arguments
+    return run(Path(folder), int(handle), handlers)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
