@@ -17,9 +17,7 @@ from typing import Any
 
 from engine.errors import BeholderError, NeedMissing, NotFound
 
-_FORBIDDEN = re.compile(
-    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]'
-)
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
 _RESERVED = {
     "con",
     "prn",
@@ -103,7 +101,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file atomically, indented and in UTF-8; see `write_bytes`."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # an undecodable byte of a file name becomes a JSON escape, so the file stays UTF-8
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -147,7 +147,8 @@ def content_hash(path: Path) -> str:
 def safe_name(name: str) -> str:
     r"""Return a file name that every file system takes and no terminal stumbles over.
 
-    Control, bidi, undecodable and path characters become ``_``; the suffix is kept; Chinese, emoji and markup stay.
+    Control, bidi, undecodable and path characters become ``_``; the suffix is kept; Chinese, emoji and
+    markup stay.
 
     >>> safe_name("a\x1b[31mb\t.jpg")
     'a_[31mb_.jpg'

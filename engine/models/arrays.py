@@ -1,0 +1,57 @@
+"""Arrays on disk as safetensors: written atomically, read with every mistake turned into one of our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import DamagedFile
+from engine.storage import disk_errors, write_bytes
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays to a ``.safetensors`` file.
+
+    Raises:
+        BeholderError: the place can't be written.
+    """
+    from safetensors.numpy import save
+
+    write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def load_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return the named arrays of a ``.safetensors`` file.
+
+    Raises:
+        DamagedFile: the file is no safetensors file, or a name is missing or not finite.
+        NotFound: there is no such file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    with disk_errors(path):
+        data = path.read_bytes()
+    try:
+        arrays: dict[str, NDArray[Any]] = load(data)
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from error
+    for name in names:
+        if name not in arrays:
+            raise _damaged(path, f"no “{name}” in it")
+        if not np.isfinite(arrays[name]).all():
+            raise _damaged(path, f"“{name}” is not finite")
+    return arrays
+
+
+def _damaged(path: Path, cause: str) -> DamagedFile:
+    return DamagedFile(
+        "{path} is damaged: {cause}.",
+        remedy="Delete this model and train it again; the photos and scores are not touched.",
+        path=path,
+        cause=cause,
+    )

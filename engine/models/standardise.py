@@ -1,0 +1,45 @@
+"""Put feature vectors on one footing: every block standardised over the album and given the same say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.base import Features
+
+_FLAT = 1e-6
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Shift and scale of each feature.
+
+    Args:
+        mean: (D,) float32, the album's mean.
+        factor: (D,) float32, 1 / (deviation · √width of the block); 0 for a feature that never varies, so that
+            one unseen photo can't be thrown far off by it.
+    """
+
+    mean: NDArray[np.float32]
+    factor: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, album: Features, blocks: Sequence[int]) -> Standardiser:
+        """Return the standardiser of an album, scored or not: (M, D) float32, blocks' widths summing to D.
+
+        Raises:
+            ValueError: the widths don't sum to D.
+        """
+        if sum(blocks) != album.shape[1]:
+            raise ValueError(f"blocks {list(blocks)} don't make up {album.shape[1]} features")
+        deviation = album.std(axis=0, dtype=np.float64)
+        width = np.repeat(np.asarray(blocks, np.float64), blocks)
+        factor = np.where(deviation > _FLAT, 1.0 / (np.maximum(deviation, _FLAT) * np.sqrt(width)), 0.0)
+        return cls(album.mean(axis=0, dtype=np.float64).astype(np.float32), factor.astype(np.float32))
+
+    def apply(self, features: Features) -> NDArray[np.float64]:
+        """Return (N, D) float64 standardised features; a photo's squared length is about the number of blocks."""
+        return ((features - self.mean) * self.factor).astype(np.float64)

@@ -1,0 +1,220 @@
+"""`taste`: this project's own model of one person, made for few scores.
+
+Standardised features of all late stages enter one of two estimators: ridge regression, or support vector regression
+with a Gaussian kernel whose width comes from the data. Grouped cross-validation chooses the estimator and its
+strength; the kernel has to beat ridge by more than its own uncertainty, or ridge stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.events import CurvePoint, Event, StopCheck, raise_if_stopped
+from engine.models.arrays import load_arrays, save_arrays
+from engine.models.base import Features, Scores, TrainingSet
+from engine.models.folds import deal_folds
+from engine.models.standardise import Standardiser
+
+Matrix = NDArray[np.float64]
+
+_RIDGE_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_KERNEL_WIDTHS = (0.5, 1.0)
+_KERNEL_COSTS = (0.3, 1.0, 3.0)
+_TUBE = 0.1
+_FOLDS = 5
+_CURVE_STEPS = 10
+_CURVE_DRAWS = 3
+_FEWEST = 6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One estimator and its strength.
+
+    Args:
+        kind: ``ridge`` or ``kernel``.
+        strength: ridge: penalty relative to the kernel's mean diagonal; kernel: SVR's C in deviations of the scores.
+        width: kernel only: the Gaussian's exponent relative to the median squared distance.
+    """
+
+    kind: str
+    strength: float
+    width: float = 0.0
+
+
+class Taste:
+    """See the module's first lines; a `Scorer`."""
+
+    name: ClassVar[str] = "taste"
+
+    def __init__(self) -> None:
+        self._standardiser: Standardiser | None = None
+        self._choice = Choice("ridge", 1.0)
+        self._gamma = 0.0
+        self._cv_rmse = 0.0
+        self._weights: Matrix = np.zeros(0)
+        self._support: Matrix = np.zeros((0, 0))
+        self._intercept = 0.0
+
+    def fit(
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, should_stop: StopCheck
+    ) -> Iterator[Event]:
+        """Choose by grouped cross-validation, then fit on all of `data`; see `Scorer.fit`."""
+        standardiser = Standardiser.fit(data.album, data.blocks)
+        rows = standardiser.apply(data.features)
+        inner, squared = rows @ rows.T, _squared_distances(rows, rows)
+        median = _median(squared)
+        folds = deal_folds(data.groups, _FOLDS, data.seed)
+        self._choice, self._cv_rmse = _choose(inner, squared / median, data.scores, folds, should_stop)
+        self._standardiser = standardiser
+        if validation is not None and validation.scores.size:
+            yield from self._learning_curve(data, rows, standardiser.apply(validation.features), validation.scores)
+        raise_if_stopped(should_stop)
+        self._gamma = self._choice.width / median
+        self._solve(rows, data.scores)
+
+    def _solve(self, rows: Matrix, scores: Scores) -> None:
+        if self._choice.kind == "ridge":
+            alpha, self._intercept = _ridge(rows @ rows.T, scores, self._choice.strength)
+            self._weights, self._support = rows.T @ alpha, np.zeros((0, rows.shape[1]))
+        else:
+            gram = np.exp(-self._gamma * _squared_distances(rows, rows))
+            used, alpha, self._intercept = _kernel_regression(gram, scores, self._choice.strength)
+            self._weights, self._support = alpha, rows[used]
+
+    def _learning_curve(
+        self, data: TrainingSet, rows: Matrix, validation_rows: Matrix, validation_scores: Scores
+    ) -> Iterator[Event]:
+        """Yield the error on fitted and on unseen photos against the number of scores, mean of a few draws."""
+        random = np.random.default_rng(data.seed)
+        sizes = np.unique(np.geomspace(min(_FEWEST, rows.shape[0]), rows.shape[0], _CURVE_STEPS).round().astype(int))
+        median = _median(_squared_distances(rows, rows))
+        for size in sizes:
+            errors: list[tuple[float, float]] = []
+            for _ in range(_CURVE_DRAWS if size < rows.shape[0] else 1):
+                draw = random.permutation(rows.shape[0])[:size]
+                probe = Taste()
+                probe._choice, probe._gamma = self._choice, self._choice.width / median
+                probe._solve(rows[draw], data.scores[draw])
+                errors.append(
+                    (
+                        float(np.abs(probe._raw(rows[draw]) - data.scores[draw]).mean()),
+                        float(np.abs(probe._raw(validation_rows) - validation_scores).mean()),
+                    )
+                )
+            train, unseen = np.mean(errors, axis=0)
+            yield CurvePoint("labels", float(size), "mae", float(train), float(unseen))
+
+    def _raw(self, rows: Matrix) -> Scores:
+        if self._choice.kind == "ridge":
+            return rows @ self._weights + self._intercept
+        return np.exp(-self._gamma * _squared_distances(rows, self._support)) @ self._weights + self._intercept
+
+    def predict(self, features: Features) -> Scores:
+        """Return (N,) scores for (N, D) float32 features; numpy alone."""
+        if self._standardiser is None:
+            raise ValueError("not fitted")
+        return self._raw(self._standardiser.apply(features))
+
+    def details(self) -> dict[str, float | int | str]:
+        """Return the chosen estimator, its strength and its cross-validated error."""
+        chosen: dict[str, float | int | str] = {
+            "estimator": self._choice.kind,
+            "strength": self._choice.strength,
+            "inner_cv_rmse": round(self._cv_rmse, 6),
+        }
+        if self._choice.kind == "kernel":
+            chosen |= {"width": self._choice.width, "support_vectors": int(self._support.shape[0])}
+        return chosen
+
+    def save(self, folder: Path) -> None:
+        """Write ``taste.safetensors``."""
+        if self._standardiser is None:
+            raise ValueError("not fitted")
+        save_arrays(
+            folder / "taste.safetensors",
+            {
+                "mean": self._standardiser.mean,
+                "factor": self._standardiser.factor,
+                "weights": self._weights,
+                "support": self._support,
+                "intercept": np.array([self._intercept]),
+                "kernel": np.array([self._gamma if self._choice.kind == "kernel" else 0.0]),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Taste:
+        """Return the fitted model that `save` wrote; see `Scorer.load`."""
+        arrays = load_arrays(
+            folder / "taste.safetensors", ("mean", "factor", "weights", "support", "intercept", "kernel")
+        )
+        model = cls()
+        model._standardiser = Standardiser(arrays["mean"].astype(np.float32), arrays["factor"].astype(np.float32))
+        model._weights, model._support = arrays["weights"], arrays["support"]
+        model._intercept, model._gamma = float(arrays["intercept"][0]), float(arrays["kernel"][0])
+        model._choice = Choice("kernel", 0.0) if model._gamma > 0 else Choice("ridge", 0.0)
+        return model
+
+
+def _squared_distances(left: Matrix, right: Matrix) -> Matrix:
+    squared: Matrix = (left**2).sum(1)[:, None] + (right**2).sum(1)[None, :] - 2 * (left @ right.T)
+    return np.maximum(squared, 0.0)
+
+
+def _median(squared: Matrix) -> float:
+    apart = squared[~np.eye(squared.shape[0], dtype=bool)]
+    return max(float(np.median(apart)), 1e-9) if apart.size else 1.0
+
+
+def _ridge(inner: Matrix, scores: Scores, strength: float) -> tuple[Matrix, float]:
+    """Return dual weights and intercept of ridge regression from the (N, N) inner products."""
+    mean = float(scores.mean())
+    penalty = strength * max(float(np.trace(inner)) / scores.size, 1e-9)
+    alpha = np.linalg.solve(inner + penalty * np.eye(scores.size), scores - mean)
+    return alpha.astype(np.float64), mean
+
+
+def _kernel_regression(gram: Matrix, scores: Scores, cost: float) -> tuple[NDArray[np.int64], Matrix, float]:
+    """Return the support's rows, their weights and the intercept of SVR from an (N, N) Gaussian kernel."""
+    from sklearn.svm import SVR
+
+    mean, spread = float(scores.mean()), max(float(scores.std()), 1e-9)
+    model = SVR(kernel="precomputed", C=cost, epsilon=_TUBE).fit(gram, (scores - mean) / spread)
+    used = np.asarray(model.support_, np.int64)
+    return used, np.asarray(model.dual_coef_[0]) * spread, float(model.intercept_[0]) * spread + mean
+
+
+def _choose(
+    inner: Matrix, distances: Matrix, scores: Scores, folds: NDArray[np.int64], should_stop: StopCheck
+) -> tuple[Choice, float]:
+    """Return the best choice and its cross-validated RMSE; the kernel only where it clearly pays."""
+    choices = [Choice("ridge", strength) for strength in _RIDGE_STRENGTHS]
+    choices += [Choice("kernel", cost, width) for width in _KERNEL_WIDTHS for cost in _KERNEL_COSTS]
+    errors = {choice: np.zeros(scores.size) for choice in choices}
+    if folds.max() == 0:
+        return Choice("ridge", 1.0), float(scores.std())
+    for fold in range(int(folds.max()) + 1):
+        seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        for choice in choices:
+            raise_if_stopped(should_stop)
+            if choice.kind == "ridge":
+                alpha, intercept = _ridge(inner[np.ix_(seen, seen)], scores[seen], choice.strength)
+                guess = inner[np.ix_(unseen, seen)] @ alpha + intercept
+            else:
+                gram = np.exp(-choice.width * distances)
+                used, alpha, intercept = _kernel_regression(gram[np.ix_(seen, seen)], scores[seen], choice.strength)
+                guess = gram[np.ix_(unseen, seen[used])] @ alpha + intercept
+            errors[choice][unseen] = (guess - scores[unseen]) ** 2
+    ridge = min((choice for choice in choices if choice.kind == "ridge"), key=lambda choice: errors[choice].mean())
+    kernel = min((choice for choice in choices if choice.kind == "kernel"), key=lambda choice: errors[choice].mean())
+    gain = errors[ridge] - errors[kernel]
+    pays = gain.mean() > gain.std() / np.sqrt(scores.size)
+    best = kernel if pays else ridge
+    return best, float(np.sqrt(errors[best].mean()))

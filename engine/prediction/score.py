@@ -1,0 +1,143 @@
+"""Score photos with a trained bundle: files and folders in, one row a photo out, in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import DamagedFile, Message, NotFound
+from engine.events import Notice, Progress, StopCheck, never_stop
+from engine.features.backbones import get_backbone
+from engine.features.cache import FeatureCache
+from engine.features.extract import Embedded, embed
+from engine.images import find_images
+from engine.models.bundle import Bundle, BundleInfo, load_bundle
+from engine.workspace import Scale, Workspace
+
+_BATCH = 32
+COLUMNS = ("path", "score", "low", "high", "model_id", "error")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One photo's predicted score, or the reason why there is none.
+
+    Args:
+        path: the photo.
+        score: predicted, on the model's scale; None where `error` says why.
+        low: lower end of the 90 % interval. high: its upper end.
+        model_id: the bundle that predicted.
+        error: why the photo could not be scored.
+    """
+
+    path: Path
+    score: float | None
+    low: float | None
+    high: float | None
+    model_id: str
+    error: Message | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the contract's columns, scores rounded to four digits."""
+        numbers = {
+            key: None if (value := getattr(self, key)) is None else round(value, 4) for key in ("score", "low", "high")
+        }
+        return {
+            "path": str(self.path),
+            **numbers,
+            "model_id": self.model_id,
+            "error": None if self.error is None else str(self.error),
+        }
+
+
+def predict(
+    workspace: Workspace,
+    info: BundleInfo,
+    paths: Sequence[Path],
+    *,
+    recursive: bool = True,
+    should_stop: StopCheck = never_stop,
+) -> Iterator[Prediction | Progress | Notice]:
+    """Score photos; one that can't be read is a row with the reason, never a stop.
+
+    Args:
+        workspace: its feature cache is used and filled.
+        info: the model.
+        paths: files and folders; a folder stands for the pictures in it.
+        recursive: look into the folders' folders too.
+        should_stop: asked between batches.
+
+    Raises:
+        NotFound: none of the paths exists, or there is no picture in them.
+        DamagedFile: the bundle is damaged, or its features are no longer computed the same way.
+        NeedMissing: the backbone's weights are not on this machine.
+        Interrupted: `should_stop` said so.
+    """
+    photos, missing = _photos(paths, recursive)
+    bundle = load_bundle(info)
+    for path in missing:
+        yield Prediction(path, None, None, None, info.model_id, Message("There is no such file."))
+    yield from _score(workspace, bundle, photos, should_stop)
+
+
+def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[Path]]:
+    photos: list[Path] = []
+    missing: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            photos += find_images(path, recursive=recursive)
+        elif path.exists():
+            photos.append(path)
+        else:
+            missing.append(path)
+    if not photos:
+        if missing:
+            raise NotFound("There is no {path}.", remedy="Check the spelling of the path.", path=missing[0])
+        raise NotFound(
+            "There is no picture in {path}.",
+            remedy="beholder reads JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF.",
+            path=paths[0] if paths else Path(),
+        )
+    return photos, missing
+
+
+def _score(
+    workspace: Workspace, bundle: Bundle, photos: Sequence[Path], should_stop: StopCheck
+) -> Iterator[Prediction | Progress | Notice]:
+    manifest, model_id = bundle.manifest, bundle.info.model_id
+    scale = Scale(*manifest["scale"])
+    half = float(manifest["interval"]["halfwidth"])
+    backbone = get_backbone(bundle.info.backbone)
+    if backbone.fingerprint(manifest["weights"]) != manifest["fingerprint"]:
+        raise DamagedFile(
+            "{path} was trained on features that this version of beholder computes differently.",
+            remedy="Train it again; the photos and scores are not touched.",
+            path=bundle.info.path,
+        )
+    waiting: list[Embedded] = []
+
+    def rows() -> Iterator[Prediction]:
+        good = [item.vector for item in waiting if item.vector is not None]
+        scores = iter(bundle.scorer.predict(np.stack(good)).tolist() if good else [])
+        for item in waiting:
+            if item.vector is None:
+                yield Prediction(item.path, None, None, None, model_id, item.error)
+            else:
+                score = scale.clip(next(scores))
+                yield Prediction(item.path, score, scale.clip(score - half), scale.clip(score + half), model_id)
+        waiting.clear()
+
+    with FeatureCache(workspace.features_file) as cache:
+        for event in embed(photos, backbone, cache=cache, weights=manifest["weights"], should_stop=should_stop):
+            if isinstance(event, Embedded):
+                waiting.append(event)
+                if len(waiting) >= _BATCH:
+                    yield from rows()
+            else:
+                yield from rows()
+                yield event
+    yield from rows()

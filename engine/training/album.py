@@ -1,0 +1,128 @@
+"""Bring an album to numbers: the photos' feature vectors, the scored ones among them, and what identifies the data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import Message, NotEnoughData, NotFound
+from engine.events import Event, ItemFailed, Notice, StopCheck
+from engine.features.backbones import get_backbone
+from engine.features.cache import FeatureCache
+from engine.features.extract import Embedded, embed
+from engine.labels.scorebook import ScoreBook
+from engine.models.base import Features, TrainingSet
+from engine.storage import content_hash
+from engine.training.spec import TrainSpec
+from engine.training.split import group_photos
+from engine.workspace import Workspace
+
+FEWEST_SCORES = 8
+
+
+@dataclass(frozen=True)
+class Album:
+    """All readable photos of a workspace, and the scores of some.
+
+    Args:
+        names: file names of the N scored photos, in natural order.
+        hashes: SHA-256 of each scored photo.
+        scored: the training set of the N scored photos over the whole album.
+    """
+
+    names: tuple[str, ...]
+    hashes: tuple[str, ...]
+    scored: TrainingSet
+
+    def digest(self) -> str:
+        """Return the hash that identifies the scored photos and their scores."""
+        return _digest(zip(self.names, self.scored.scores.tolist(), self.hashes, strict=True))
+
+
+def data_hash(workspace: Workspace) -> str:
+    """Return what a training on the present data would store as its ``data_hash``.
+
+    Raises:
+        DamagedFile: ``scores.txt`` is damaged.
+    """
+    entries = [entry for entry in ScoreBook(workspace).entries() if entry.present and entry.score is not None]
+    return _digest(
+        (entry.name, float(entry.score or 0), content_hash(workspace.data / entry.name)) for entry in entries
+    )
+
+
+def _digest(rows: Iterable[tuple[str, float, str]]) -> str:
+    lines = (f"{name}\t{score!r}\t{photo}\n" for name, score, photo in sorted(rows))
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def check_scores(scores: Iterable[float]) -> None:
+    """Say clearly when nothing can be learned.
+
+    Raises:
+        NotEnoughData: fewer than 8 scores, or all are equal.
+    """
+    values = list(scores)
+    if len(values) < FEWEST_SCORES:
+        raise NotEnoughData(
+            "Only {n} photos have a score; training needs at least {needed}.",
+            remedy="Score some more: in the app under Data, or with beholder scores set NAME SCORE.",
+            n=len(values),
+            needed=FEWEST_SCORES,
+        )
+    if min(values) == max(values):
+        raise NotEnoughData(
+            "All {n} scores are {score}: there is nothing to learn from.",
+            remedy="Give the photos you like more a higher score than the others.",
+            n=len(values),
+            score=values[0],
+        )
+
+
+def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) -> Iterator[Event | Album]:
+    """Read scores and features; progress on the way, the `Album` last.
+
+    Raises:
+        NotFound: there are no photos. NotEnoughData: see `check_scores`.
+        DamagedFile: ``scores.txt`` is damaged. NeedMissing: the backbone's weights are not here.
+    """
+    entries = [entry for entry in ScoreBook(workspace).entries() if entry.present]
+    if not entries:
+        raise NotFound(
+            "There are no photos in {path}.", remedy="Import some: beholder import FOLDER", path=workspace.data
+        )
+    check_scores(entry.score for entry in entries if entry.score is not None)
+    backbone = get_backbone(spec.backbone)
+    scores = {workspace.data / entry.name: entry.score for entry in entries}
+    names: list[str] = []
+    hashes: list[str] = []
+    given: list[float] = []
+    rows: list[int] = []
+    vectors: list[NDArray[np.float32]] = []
+    with FeatureCache(workspace.features_file) as cache:
+        for event in embed(list(scores), backbone, cache=cache, weights=spec.weights, should_stop=should_stop):
+            if not isinstance(event, Embedded):
+                yield event
+            elif event.vector is None:
+                yield ItemFailed(str(event.path), event.error or Message("It can't be read."))
+            else:
+                score = scores[event.path]
+                if score is not None:
+                    names.append(event.path.name)
+                    hashes.append(event.content_hash)
+                    given.append(score)
+                    rows.append(len(vectors))
+                vectors.append(event.vector)
+    check_scores(given)
+    album: Features = np.stack(vectors)
+    features = album[rows]
+    blocks = [width for _, width in backbone.blocks]
+    groups = group_photos(names, features, blocks)
+    if np.unique(groups).size == len(names):
+        yield Notice(Message("No two scored photos look alike or share a theme: each counts by itself in the split."))
+    scored = TrainingSet(features, np.asarray(given, np.float64), groups, album, blocks, spec.seed)
+    yield Album(tuple(names), tuple(hashes), scored)

@@ -1,0 +1,134 @@
+"""Split scored photos so that near-copies and one theme's photos never stand on both sides."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.base import Features
+from engine.models.folds import Index, deal_folds
+from engine.models.standardise import Standardiser
+
+# a name's words before a counter name its theme: Lake_1, Lake_2; but cameras number everything they take
+_THEME = re.compile(r"(?P<theme>.*?)[\s_.-]*\(?\d+\)?$")
+_CAMERA = re.compile(
+    r"(?i)_?(img|dsc[fn]?|dscn|imgp|p|pxl|mvi|gopr|gp|dji|sam|pict|photo|image|picture|bild|scan|foto|wp|cimg|kimg|hpim|wa|screenshot|unsplash|pexels|pixabay)\d*[\s_.-]*(\d+[\s_.-]*)*"
+)
+_LARGEST_THEME = 0.25
+# cosine of standardised features: copies, crops and bursts lie above it, different photos of a theme mostly below
+_ALIKE = 0.75
+_CHUNK = 2048
+_FEWEST_GROUPS = 6
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row numbers of the three parts; each is sorted, they are disjoint."""
+
+    train: Index
+    validation: Index
+    test: Index
+
+
+def group_photos(names: Sequence[str], features: Features, blocks: Sequence[int]) -> Index:
+    """Return (N,) group numbers: photos that look alike, or whose names say one theme, share a number.
+
+    Args:
+        names: file names of the N photos.
+        features: (N, D) float32.
+        blocks: widths of the feature vector's blocks.
+    """
+    parent = np.arange(len(names))
+
+    def root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = int(parent[item])
+        return item
+
+    def join(left: int, right: int) -> None:
+        parent[root(left)] = root(right)
+
+    first: dict[str, int] = {}
+    for row, theme in enumerate(themes(names)):
+        if theme:
+            join(row, first.setdefault(theme, row))
+    for left, right in _alike(features, blocks):
+        join(left, right)
+    _, groups = np.unique([root(row) for row in range(len(names))], return_inverse=True)
+    if np.unique(groups).size < min(_FEWEST_GROUPS, len(names)):
+        # everything looks like everything: the honest split is impossible, each photo stands for itself
+        return np.arange(len(names), dtype=np.int64)
+    return groups.astype(np.int64)
+
+
+def themes(names: Sequence[str]) -> list[str]:
+    """Return each name's theme: its words before a counter, or an empty text.
+
+    A camera's prefix is no theme, nor is a word that more than a quarter of the photos share.
+
+    >>> themes(["Lake_1.jpg", "Lake_2.jpg", "Cat 1.jpg", "IMG_2041.jpg", "85.jpg"])
+    ['Lake', 'Lake', 'Cat', '', '']
+    """
+    found = []
+    for name in names:
+        stem = name.rpartition(".")[0] or name
+        match = _THEME.fullmatch(stem)
+        theme = match["theme"].strip(" _.-") if match else ""
+        is_word = sum(char.isalpha() for char in theme) >= 2 or any(ord(char) > 0x2E80 for char in theme)
+        found.append(theme if is_word and not _CAMERA.fullmatch(theme) else "")
+    counts = Counter(found)
+    limit = max(2.0, _LARGEST_THEME * len(names))
+    return [theme if counts[theme] <= limit else "" for theme in found]
+
+
+def _alike(features: Features, blocks: Sequence[int]) -> list[tuple[int, int]]:
+    rows = Standardiser.fit(features, blocks).apply(features).astype(np.float32)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, rows.shape[0], _CHUNK):
+        close = rows[start : start + _CHUNK] @ rows.T > _ALIKE
+        left, right = np.nonzero(close)
+        keep = left + start < right
+        pairs += zip((left[keep] + start).tolist(), right[keep].tolist(), strict=True)
+    return pairs
+
+
+def split_groups(groups: Index, shares: tuple[float, float, float], seed: int) -> Parts:
+    """Return a split whose parts come as close to their shares as whole groups allow.
+
+    Test gets at least one group, train at least one; validation may be empty with very few groups.
+
+    Args:
+        groups: (N,) group numbers.
+        shares: of train, validation and test; they sum to 1.
+        seed: makes the draw repeatable.
+    """
+    names, counts = np.unique(groups, return_counts=True)
+    order = np.random.default_rng(seed).permutation(names.size)
+    wanted = {"test": shares[2] * groups.size, "validation": shares[1] * groups.size}
+    part_of: dict[int, str] = {}
+    left = names.size
+    for part, aim in wanted.items():
+        taken = 0
+        for index in order:
+            group = int(names[index])
+            fits = taken + counts[index] / 2 <= aim
+            must = part == "test" and taken == 0 and counts[index] == counts.min()
+            if group not in part_of and left > 1 and aim > 0 and (fits or must):
+                part_of[group] = part
+                taken += int(counts[index])
+                left -= 1
+    where = np.array([part_of.get(int(group), "train") for group in groups])
+    return Parts(*(np.flatnonzero(where == part).astype(np.int64) for part in ("train", "validation", "test")))
+
+
+def fold_masks(groups: Index, folds: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Return one (N,) mask a fold: True where a photo is held out."""
+    dealt = deal_folds(groups, folds, seed)
+    return [dealt == fold for fold in range(int(dealt.max()) + 1)]
