@@ -1,0 +1,83 @@
+"""Splits never put one group on both sides, and photos that belong together are one group."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UsageError
+from engine.training.spec import make_spec, parse_split
+from engine.training.split import group_photos, split_groups, themes
+from tests.engine.made_features import BLOCKS, made_set
+
+
+@given(st.lists(st.integers(0, 12), min_size=2, max_size=80), st.integers(0, 100))
+def test_parts_are_whole_groups_and_cover_everything(numbers, seed):
+    groups = np.asarray(numbers)
+    parts = split_groups(groups, (0.7, 0.15, 0.15), seed)
+    together = np.sort(np.concatenate([parts.train, parts.validation, parts.test]))
+    np.testing.assert_array_equal(together, np.arange(groups.size))
+    sides = [set(groups[rows].tolist()) for rows in (parts.train, parts.validation, parts.test)]
+    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert parts.train.size
+    if np.unique(groups).size > 1:
+        assert parts.test.size
+
+
+def test_shares_are_about_as_asked():
+    parts = split_groups(np.repeat(np.arange(100), 3), (0.6, 0.2, 0.2), 1)
+    assert abs(parts.test.size - 60) <= 3
+    assert abs(parts.validation.size - 60) <= 3
+
+
+def test_near_copies_are_one_group():
+    data = made_set(photos=30, unscored=0)
+    features = np.concatenate([data.features, data.features[:5] + 0.01])
+    names = [f"IMG_{number}.jpg" for number in range(35)]
+    groups = group_photos(names, features, BLOCKS)
+    for row in range(5):
+        assert groups[row] == groups[30 + row]
+    assert np.unique(groups).size == 30
+
+
+def test_a_theme_in_the_names_is_one_group():
+    data = made_set(photos=24, unscored=0)
+    names = [f"{word} {number}.jpg" for word in ("Lake", "Cat", "森林", "Car", "Boat", "Tree") for number in range(4)]
+    groups = group_photos(names, data.features, BLOCKS)
+    assert np.unique(groups).size == 6
+    assert np.unique(groups[:4]).size == 1
+
+
+def test_cameras_and_common_words_are_no_theme():
+    assert themes(["IMG_1.jpg", "DSC0085.JPG", "P1010085.jpg", "85_1.jpg", "x.png"]) == [""] * 5
+    assert themes([f"holiday_{number}.jpg" for number in range(20)]) == [""] * 20
+
+
+def test_an_album_of_one_picture_still_splits():
+    features = np.repeat(made_set(photos=1, unscored=0).features, 12, axis=0)
+    assert np.unique(group_photos([f"{n}.jpg" for n in range(12)], features, BLOCKS)).size == 12
+
+
+@pytest.mark.parametrize("text", ["", "1", "50/50", "a/b/c", "0/50/50", "80/20/0", "-1/1/1", "nan/1/1"])
+def test_a_wrong_split_is_refused(text):
+    with pytest.raises(UsageError, match="70/15/15"):
+        parse_split(text)
+
+
+def test_a_split_may_be_percent_or_shares():
+    assert parse_split("70/15/15") == parse_split("0.7/0.15/0.15") == (0.7, 0.15, 0.15)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"model": "nonsense"}, "nonsense"),
+        ({"backbone": "resnet"}, "resnet18"),
+        ({"folds": 1}, "folds"),
+        ({"seed": -1}, "seed"),
+        ({"epochs": 5}, "epochs"),
+    ],
+)
+def test_a_wrong_spec_names_what_is_wrong(values, named):
+    with pytest.raises(UsageError, match=named):
+        make_spec(**values)
