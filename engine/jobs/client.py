@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.errors import BeholderError, NeedMissing
+from engine.errors import BeholderError, NeedMissing, UsageError
 from engine.jobs import lock
 from engine.jobs.events import (
     ENDS,
@@ -78,21 +78,20 @@ def start(
     job_id = new_job_id(kind, moment, secrets.token_hex(2))
     while (workspace.jobs / job_id).exists():
         job_id = new_job_id(kind, moment, secrets.token_hex(2))
+    spec = JobSpec.model_validate(
+        {"job_id": job_id, "kind": kind, "created": iso_time(moment), "payload": checked}
+    )
     workspace.ensure()
     # Built under a hidden name, so that nobody ever sees half a job.
     folder, hidden = workspace.jobs / job_id, workspace.jobs / f".{job_id}.part"
     with disk_errors(folder):
         hidden.mkdir(parents=True)
     try:
-        save_spec(
-            hidden,
-            JobSpec.model_validate(
-                {"job_id": job_id, "kind": kind, "created": iso_time(moment), "payload": checked}
-            ),
-        )
         handle = lock.take(hidden)
-        assert handle is not None  # nobody else knows the folder
+        if handle is None:
+            raise UsageError("The job {job} is running already.", remedy="Try again.", job=job_id)
         try:
+            save_spec(hidden, spec)
             with disk_errors(folder):
                 hidden.rename(folder)
             _launch(workspace, folder, handle, command or [sys.executable, "-P", "-m", "engine.jobs.worker"])

@@ -89,7 +89,10 @@ def check_payload(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
             return PredictRequest.model_validate(dict(payload)).model_dump()
         from engine.training.spec import TrainSpec
 
-        return dict(TrainSpec.model_validate(dict(payload)).model_dump(mode="json"))
+        train = TrainSpec.model_validate(dict(payload)).model_dump(mode="json")
+        if train["weights"] not in {"default", "none"}:
+            train["weights"] = _absolute(train["weights"])
+        return train
     except ValidationError as error:
         raise UsageError(
             "This {kind} job can't be started: {cause}.",

@@ -18,6 +18,7 @@ from engine.errors import BeholderError, Interrupted, NeedMissing
 from engine.events import Event, Finished, ItemFailed, Notice, Progress, StopCheck, raise_if_stopped
 from engine.jobs import lock
 from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, LineWriter
+from engine.jobs.listing import CANCEL_NAME
 from engine.workspace import Workspace
 
 Handler: TypeAlias = Callable[[Workspace, Mapping[str, Any], Path, StopCheck], Iterator[Event]]
@@ -107,7 +108,7 @@ def run(folder: Path, lock_handle: int, handlers: Mapping[str, Handler] = HANDLE
         The exit code; everything else stands in ``events.jsonl``.
     """
     lock.adopt(lock_handle)
-    stop = Stop(folder / "cancel")
+    stop = Stop(folder / CANCEL_NAME)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.on_signal)
