@@ -1,1 +1,341 @@
 """Find pictures and open them safely: allow-listed formats, a pixel limit, one right orientation and colour."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import re
+import stat
+import struct
+import tempfile
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from engine.errors import ImageError, Message, NotFound, UsageError, display_name
+from engine.storage import disk_error
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"})
+PIXEL_LIMIT = 200_000_000
+
+OnProblem = Callable[[Path, Message], None]
+
+# Pillow's decoders answer hostile bytes with all of these; its own bomb guard is set to our limit.
+_DECODER_ERRORS = (
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+
+_ORIENTATION, _EXIF_FOLDER, _MAKE, _MODEL, _CHANGED, _TAKEN = 0x0112, 0x8769, 0x010F, 0x0110, 0x0132, 0x9003
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What can be said of a picture without decoding it.
+
+    Args:
+        width: pixels, as the picture is shown (after EXIF rotation).
+        height: pixels, as the picture is shown.
+        format: ``JPEG``, ``PNG`` and so on, by content.
+        bytes: size of the file.
+        modified: seconds since 1970.
+        taken: local ISO time from EXIF, such as ``2024-05-01T12:00:00``.
+        camera: maker and model from EXIF, safe to show.
+    """
+
+    width: int
+    height: int
+    format: str
+    bytes: int
+    modified: float
+    taken: str | None
+    camera: str | None
+
+
+def natural_key(name: str | os.PathLike[str]) -> tuple[object, ...]:
+    """Return a sort key under which ``a2`` comes before ``a10``, capitals beside small letters.
+
+    >>> sorted(["a10.jpg", "B1.jpg", "a2.jpg"], key=natural_key)
+    ['a2.jpg', 'a10.jpg', 'B1.jpg']
+    """
+    text = os.fspath(name)
+    parts = re.split(r"([0-9]+)", text)
+    key: list[object] = []
+    for place, part in enumerate(parts):
+        number = part.lstrip("0")
+        # Digits compare by length first: int() refuses very long ones.
+        key.append((len(number), number) if place % 2 else part.casefold())
+    return (*key, text)
+
+
+def is_picture_name(name: str) -> bool:
+    """Say whether a file name is one of a visible picture, by its suffix."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def find_images(folder: Path, *, recursive: bool = True, on_problem: OnProblem | None = None) -> Iterator[Path]:
+    """Yield the pictures of a folder in natural order: its own files first, then its folders.
+
+    Hidden files and folders are left out; a folder that is reached twice through links is walked once.
+
+    Args:
+        folder: where to look.
+        recursive: whether to look into its folders.
+        on_problem: called for each folder or file that had to be passed over, with the reason.
+
+    Raises:
+        NotFound: there is no such folder.
+        UsageError: it is a file.
+        BeholderError: it can't be read.
+    """
+    if folder.is_file():
+        raise UsageError("{path} is a file, not a folder.", remedy="Give the folder that it lies in.", path=folder)
+    try:
+        identity = folder.stat()
+        with os.scandir(folder):
+            pass
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound("There is no folder {path}.", remedy="Check the spelling of the path.", path=folder) from error
+    except OSError as error:
+        raise disk_error(error, folder) from error
+    return _walk(folder, (identity.st_dev, identity.st_ino), recursive, on_problem or _pass_over)
+
+
+def _pass_over(path: Path, reason: Message) -> None:
+    """Do nothing: the caller did not ask for what was passed over."""
+
+
+def _walk(top: Path, identity: tuple[int, int], recursive: bool, on_problem: OnProblem) -> Iterator[Path]:
+    seen = {identity}
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: natural_key(entry.name))
+        except OSError as error:
+            on_problem(folder, disk_error(error, folder).message)
+            continue
+        deeper: list[Path] = []
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            try:
+                if entry.is_dir():
+                    status = entry.stat()
+                    if recursive and (status.st_dev, status.st_ino) not in seen:
+                        seen.add((status.st_dev, status.st_ino))
+                        deeper.append(Path(entry.path))
+                elif is_picture_name(entry.name):
+                    if entry.is_file():
+                        yield Path(entry.path)
+                    else:
+                        on_problem(Path(entry.path), Message("not a file, or a link that leads nowhere"))
+            except OSError as error:
+                on_problem(Path(entry.path), disk_error(error, entry.path).message)
+        waiting += reversed(deeper)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, os.stat_result]]:
+    """Open a picture lazily and turn everything that can go wrong into an `ImageError`."""
+    name = path.name or str(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("{name} is not a file.", remedy="Give a picture file.", name=name)
+        if status.st_size == 0:
+            raise ImageError("{name} is empty.", remedy="Copy it again from where it came.", name=name)
+        with path.open("rb") as data, Image.open(data, formats=FORMATS) as image:
+            if image.width * image.height > PIXEL_LIMIT:
+                raise _too_large(name)
+            yield image, status
+    except Image.DecompressionBombError as error:
+        raise _too_large(name) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            "{name} is not a picture that can be read.",
+            remedy="These can: {formats}.",
+            name=name,
+            formats=", ".join(FORMATS),
+        ) from error
+    except FileNotFoundError as error:
+        raise ImageError("There is no file {name}.", remedy="Check the spelling of the path.", name=name) from error
+    except PermissionError as error:
+        raise ImageError("No permission to read {name}.", remedy="Make it readable.", name=name) from error
+    except MemoryError as error:
+        raise _too_large(name) from error
+    except _DECODER_ERRORS as error:
+        raise ImageError(
+            "{name} is damaged or cut off.",
+            remedy="Copy it again from where it came, or delete it.",
+            name=name,
+            cause=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(
+        "{name} is too large: more than {limit} million pixels.",
+        remedy="Make it smaller first.",
+        name=name,
+        limit=PIXEL_LIMIT // 1_000_000,
+    )
+
+
+def open_image(path: Path, *, target: tuple[int, int] | None = None) -> Image.Image:
+    """Decode a picture's first frame to 8-bit RGB, upright, transparency on white.
+
+    Args:
+        path: the file; its content decides the format, not its suffix.
+        target: (width, height) in pixels; a JPEG may be decoded smaller, but not below this. Much faster.
+
+    Returns:
+        A plain image in mode RGB.
+
+    Raises:
+        ImageError: it is missing, unreadable, empty, not a picture, cut off, or above `PIXEL_LIMIT`.
+    """
+    with _opened(path) as (image, _):
+        if target is not None:
+            turned = _orientation(image) >= 5
+            image.draft("RGB", target[::-1] if turned else target)
+        image.load()
+        return _to_rgb(_upright(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except _DECODER_ERRORS:
+        return 1  # damaged EXIF beside a sound picture
+    return value if isinstance(value, int) else 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DECODER_ERRORS:
+        return image.copy()  # damaged EXIF beside a sound picture
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _to_eight_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(paper, layer).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale gray of 16 or 32 bits, or floats, to 8 bits; the range comes from the type, else from the values."""
+    if image.mode.startswith("I;16"):
+        high = 65535.0
+        image = image.convert("I")
+    else:
+        largest = image.getextrema()[1]
+        assert isinstance(largest, int | float)
+        steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        high = next((step for step in steps if largest <= step), float(largest))
+    return image.convert("F").point(lambda value: value * (255.0 / high) + 0.5).convert("L")
+
+
+def thumbnail(path: Path, size: tuple[int, int], folder: Path | None = None) -> Image.Image:
+    """Return the picture made to fit into `size`, from the cache where it is there.
+
+    Args:
+        path: the picture.
+        size: (width, height) in pixels; the aspect is kept, and nothing is enlarged.
+        folder: the cache; None for no cache.
+
+    Raises:
+        ImageError: as `open_image`.
+    """
+    cached = _cache_file(path, size, folder) if folder else None
+    if cached and cached.is_file():
+        with contextlib.suppress(ImageError):  # a damaged cache file is made anew
+            return open_image(cached)
+    image = open_image(path, target=(size[0] * 2, size[1] * 2))
+    image.thumbnail(size, Image.Resampling.LANCZOS)
+    if cached:
+        with contextlib.suppress(OSError):  # a cache that can't be written only costs time
+            _save_thumbnail(image, cached)
+    return image
+
+
+def _cache_file(path: Path, size: tuple[int, int], folder: Path) -> Path | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None  # open_image says what is wrong
+    key = f"{os.path.abspath(path)}\0{size}\0{status.st_mtime_ns}\0{status.st_size}"  # noqa: PTH100
+    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return folder / digest[:2] / f"{digest[2:34]}.jpg"
+
+
+def _save_thumbnail(image: Image.Image, target: Path) -> None:
+    """Write without fsync: after a power cut a cache is simply made again."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=90)
+    handle, name = tempfile.mkstemp(suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(content.getvalue())
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def read_info(path: Path) -> ImageInfo:
+    """Return size, format, time and camera of a picture without decoding its pixels.
+
+    Raises:
+        ImageError: as `open_image`, as far as the file's head shows it.
+    """
+    with _opened(path) as (image, status):
+        width, height = image.size
+        if _orientation(image) >= 5:
+            width, height = height, width
+        taken, camera = _exif(image)
+        return ImageInfo(width, height, image.format or "", status.st_size, status.st_mtime, taken, camera or None)
+
+
+def _exif(image: Image.Image) -> tuple[str | None, str | None]:
+    try:
+        exif = image.getexif()
+        time = exif.get_ifd(_EXIF_FOLDER).get(_TAKEN) or exif.get(_CHANGED)
+        words = [str(exif.get(tag) or "").strip("\0 ") for tag in (_MAKE, _MODEL)]
+    except _DECODER_ERRORS:
+        return None, None  # damaged EXIF beside a sound picture
+    maker, model = words
+    camera = model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
+    try:
+        taken = datetime.strptime(str(time).strip("\0 "), "%Y:%m:%d %H:%M:%S").isoformat()
+    except ValueError:
+        taken = None
+    return taken, display_name(camera) if camera else None
