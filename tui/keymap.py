@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from textual.binding import ActiveBinding, Binding, BindingType
 
-from tui.i18n import t, texts
+from tui.i18n import language, texts
 
 AREAS: Mapping[str, str] = {
     "import": "f2",
@@ -58,7 +58,7 @@ APP_BINDINGS: list[BindingType] = [
 
 def shown_text(key: str) -> str:
     """Return the text of an i18n key; a text that is no key stays as it is."""
-    return t(key) if key in texts("en") else key
+    return texts(language()).get(key) or texts("en").get(key) or key
 
 
 def translated(active: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:

@@ -1,0 +1,132 @@
+"""What the table and the gallery share: rows that are drawn only where they are seen, and a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual.binding import BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+
+from tui.keymap import bind
+
+RowT = TypeVar("RowT")
+
+
+class RowList(ScrollView, Generic[RowT], can_focus=True):
+    """A list of any length with a cursor; a subclass draws it line by line.
+
+    Args:
+        key: gives a row its name, by which the cursor finds it again after a change.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("up,k", "move(-1)", "app.key.up", id="rows.up", show=False),
+        bind("down,j", "move(1)", "app.key.down", id="rows.down", show=False),
+        bind("pageup", "page(-1)", "app.key.page_up", id="rows.page_up", show=False),
+        bind("pagedown", "page(1)", "app.key.page_down", id="rows.page_down", show=False),
+        bind("home", "edge(0)", "app.key.first", id="rows.first", show=False),
+        bind("end", "edge(1)", "app.key.last", id="rows.last", show=False),
+        bind("enter", "select", "app.key.select", id="rows.select", show=False),
+    ]
+
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
+    """The highlighted row; 0 when there is none."""
+
+    @dataclass
+    class RowHighlighted(Message):
+        """The cursor came to a row; `row` is None when the list is empty."""
+
+        row_list: RowList[Any]
+        index: int
+        row: Any
+
+        @property
+        def control(self) -> RowList[Any]:
+            """The list, for `@on` selectors."""
+            return self.row_list
+
+    @dataclass
+    class RowSelected(Message):
+        """Enter or a click on the highlighted row."""
+
+        row_list: RowList[Any]
+        index: int
+        row: Any
+
+        @property
+        def control(self) -> RowList[Any]:
+            """The list, for `@on` selectors."""
+            return self.row_list
+
+    def __init__(self, key: Callable[[RowT], str], *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._key = key
+        self.rows: Sequence[RowT] = ()
+
+    @property
+    def row(self) -> RowT | None:
+        """The highlighted row."""
+        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+
+    def set_rows(self, rows: Sequence[RowT], *, select: str | None = None) -> None:
+        """Show other rows; the cursor stays on the row of the same name, or at the same place.
+
+        Args:
+            rows: the new rows; not copied.
+            select: name of the row to go to; None: the one that was highlighted.
+        """
+        wanted = select if select is not None else self._key(self.row) if self.row is not None else None
+        place = self.cursor
+        self.rows = rows
+        if wanted is not None and not (place < len(rows) and self._key(rows[place]) == wanted):
+            place = next((n for n, row in enumerate(rows) if self._key(row) == wanted), place)
+        place = max(min(place, len(rows) - 1), 0)
+        self.measure()
+        self.set_reactive(RowList.cursor, place)
+        self.reveal()
+        self.refresh()
+        self.post_message(self.RowHighlighted(self, place, self.row))
+
+    def go_to(self, index: int) -> None:
+        """Move the cursor to a row, or to the nearest there is."""
+        if self.rows:
+            self.cursor = max(min(index, len(self.rows) - 1), 0)
+
+    def watch_cursor(self) -> None:
+        """Show the row of the cursor and tell the screen."""
+        self.reveal()
+        self.refresh()
+        self.post_message(self.RowHighlighted(self, self.cursor, self.row))
+
+    def measure(self) -> None:
+        """Set the virtual size from the number of rows."""
+        raise NotImplementedError
+
+    def reveal(self) -> None:
+        """Scroll so that the cursor's row is seen."""
+        raise NotImplementedError
+
+    def page_step(self) -> int:
+        """Return how many rows a page holds."""
+        raise NotImplementedError
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor by some rows."""
+        self.go_to(self.cursor + step)
+
+    def action_page(self, direction: int) -> None:
+        """Move the cursor by a page."""
+        self.go_to(self.cursor + direction * self.page_step())
+
+    def action_edge(self, last: int) -> None:
+        """Move the cursor to the first or the last row."""
+        self.go_to(len(self.rows) - 1 if last else 0)
+
+    def action_select(self) -> None:
+        """Tell the screen that the highlighted row was chosen."""
+        if self.row is not None:
+            self.post_message(self.RowSelected(self, self.cursor, self.row))
