@@ -73,10 +73,11 @@ def predict(
     """Score photos; the payload holds the fields of `PredictRequest`, the rows go to ``rows.jsonl``."""
     from engine.jobs.spec import PredictRequest
     from engine.models.bundle import find_bundle
-    from engine.prediction.score import predict as score_photos
 
     request = PredictRequest.model_validate(dict(payload))
     info = find_bundle(workspace, request.model)
+    from engine.prediction.score import predict as score_photos  # slow to import: a wrong name is told before
+
     paths = [Path(path) for path in request.paths]
     count = failed = 0
     with LineWriter(folder / ROWS_NAME) as rows:
