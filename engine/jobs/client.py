@@ -53,9 +53,7 @@ _POLL = 0.1  # seconds between two looks at a job's files
 _TERMINAL_NOISE = ("FORCE_COLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "LINES")
 
 
-def start(
-    workspace: Workspace, kind: str, payload: Mapping[str, Any], *, command: Sequence[str] | None = None
-) -> str:
+def start(workspace: Workspace, kind: str, payload: Mapping[str, Any], *, command: Sequence[str] | None = None) -> str:
     """Start a job in a process of its own, which outlives this one.
 
     Args:
@@ -78,9 +76,7 @@ def start(
     job_id = new_job_id(kind, moment, secrets.token_hex(2))
     while (workspace.jobs / job_id).exists():
         job_id = new_job_id(kind, moment, secrets.token_hex(2))
-    spec = JobSpec.model_validate(
-        {"job_id": job_id, "kind": kind, "created": iso_time(moment), "payload": checked}
-    )
+    spec = JobSpec.model_validate({"job_id": job_id, "kind": kind, "created": iso_time(moment), "payload": checked})
     workspace.ensure()
     # Built under a hidden name, so that nobody ever sees half a job.
     folder, hidden = workspace.jobs / job_id, workspace.jobs / f".{job_id}.part"

@@ -21,11 +21,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 def _absolute(value: Any) -> str:
     # Not pydantic's `str`: that refuses file names that are not UTF-8, which a disk may well hold.
-    if (
-        not isinstance(value, str | os.PathLike)
-        or not (text := os.fspath(value))
-        or not isinstance(text, str)
-    ):
+    if not isinstance(value, str | os.PathLike) or not (text := os.fspath(value)) or not isinstance(text, str):
         raise ValueError("a path must be a text that is not empty")
     return os.path.abspath(text)  # noqa: PTH100  (Path.absolute() keeps "..", and resolve() follows links)
 

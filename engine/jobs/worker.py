@@ -57,9 +57,7 @@ class Stop:
             raise_if_stopped(self)
 
 
-def train(
-    workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck
-) -> Iterator[Event]:
+def train(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:
     """Train one model; the payload holds the fields of `TrainSpec`."""
     from engine.training.run import run_training
     from engine.training.spec import TrainSpec
@@ -67,9 +65,7 @@ def train(
     yield from run_training(workspace, TrainSpec(**payload), should_stop=should_stop)
 
 
-def predict(
-    workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck
-) -> Iterator[Event]:
+def predict(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:
     """Score photos; the payload holds the fields of `PredictRequest`, the rows go to ``rows.jsonl``."""
     from engine.jobs.spec import PredictRequest
     from engine.models.bundle import find_bundle

@@ -58,9 +58,7 @@ def child(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: 
     yield Finished({})
 
 
-def missing(
-    workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck
-) -> Iterator[Event]:
+def missing(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck) -> Iterator[Event]:
     """Fail with one of our errors."""
     yield ItemFailed("a.jpg", Message("Not a picture."))
     raise NotFound("There is no folder {path}.", remedy="Check the spelling.", path=workspace.root / "x")
@@ -78,17 +76,13 @@ def leave(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: 
     sys.exit(3)
 
 
-def greedy(
-    workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck
-) -> Iterator[Event]:
+def greedy(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck) -> Iterator[Event]:
     """Run out of memory."""
     yield Phase("fitting")
     raise MemoryError
 
 
-def nothing(
-    workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck
-) -> Iterator[Event]:
+def nothing(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck) -> Iterator[Event]:
     """End without a result."""
     yield Phase("fitting")
 
@@ -100,10 +94,7 @@ def full(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: S
         yield Phase("fitting")
 
 
-WORK = {
-    work.__name__: work
-    for work in (curve, gate, busy, deaf, child, missing, fault, leave, greedy, nothing, full)
-}
+WORK = {work.__name__: work for work in (curve, gate, busy, deaf, child, missing, fault, leave, greedy, nothing, full)}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

@@ -178,9 +178,7 @@ def test_a_sigterm_from_the_machine_stops_the_job_cleanly(workspace: Workspace) 
 
 
 def test_a_worker_that_dies_at_import_is_crashed_and_its_log_says_why(workspace: Workspace) -> None:
-    job = client.start(
-        workspace, "predict", {"paths": ["x"]}, command=[sys.executable, "-c", "import no_such_thing"]
-    )
+    job = client.start(workspace, "predict", {"paths": ["x"]}, command=[sys.executable, "-c", "import no_such_thing"])
     assert [event["type"] for event in ended(workspace, job)] == ["crashed"]
     assert state(workspace, job) is JobState.CRASHED
     assert "no_such_thing" in client.log_text(workspace, job)
@@ -331,9 +329,7 @@ def test_a_job_is_found_by_the_beginning_of_its_id(workspace: Workspace) -> None
     assert client.find_job(workspace, "20260102").job_id == "20260102-000000-train-aaaa"
     assert client.find_job(workspace, "20260101-000000-train-aabb").job_id.endswith("aabb")
     assert client.find_job(workspace, "latest").job_id == "20260102-000000-train-aaaa"
-    with pytest.raises(
-        UsageError, match=r"2 jobs begin with 20260101.*train-aabb, 20260101-000000-train-aaaa"
-    ):
+    with pytest.raises(UsageError, match=r"2 jobs begin with 20260101.*train-aabb, 20260101-000000-train-aaaa"):
         client.find_job(workspace, "20260101")
     for ref in ("2025", "", "..", "../jobs", "20260102-000000-train-aaaa/"):
         with pytest.raises(NotFound):
