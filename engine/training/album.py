@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,8 +83,8 @@ def check_scores(scores: Iterable[float]) -> None:
         )
 
 
-def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) -> Iterator[Event | Album]:
-    """Read scores and features; progress on the way, the `Album` last.
+def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) -> Generator[Event, None, Album]:
+    """Read scores and features, with progress on the way; return the `Album`.
 
     Raises:
         NotFound: there are no photos. NotEnoughData: see `check_scores`.
@@ -125,4 +125,4 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     if np.unique(groups).size == len(names):
         yield Notice(Message("No two scored photos look alike or share a theme: each counts by itself in the split."))
     scored = TrainingSet(features, np.asarray(given, np.float64), groups, album, blocks, spec.seed)
-    yield Album(tuple(names), tuple(hashes), scored)
+    return Album(tuple(names), tuple(hashes), scored)
