@@ -104,7 +104,7 @@ def _launch(workspace: Workspace, folder: Path, handle: int, command: Sequence[s
     with disk_errors(folder / LOG_NAME), (folder / LOG_NAME).open("ab") as log:
         try:
             process = subprocess.Popen(
-                [*command, str(folder), str(handle)],
+                [*command, str(folder.absolute()), str(handle)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -77,7 +77,8 @@ def test_paths_are_meant_from_where_the_person_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name = b"caf\xe9 \xe7\x8c\xab".decode("utf-8", "surrogateescape")
-    finished = ended(workspace, begin(workspace, "curve", f"x/../{name}"))[-1]
+    here = Workspace(workspace.root.relative_to(tmp_path))
+    finished = ended(here, begin(here, "curve", f"x/../{name}"))[-1]
     assert finished["result"]["paths"] == [str(tmp_path / name)]
 
 
