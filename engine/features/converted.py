@@ -1,0 +1,181 @@
+"""Convert a backbone for OpenVINO once, check it against torch, and keep it in the user's cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import BeholderError
+from engine.features.backbones import Backbone, fingerprint
+from engine.features.preprocess import FloatArray, aspect_shapes
+from engine.features.runtime import OpenVinoRuntime, import_openvino, run_module
+from engine.features.weights import Weights
+from engine.storage import disk_error, write_json
+
+# A row of features below this cosine to torch's own counts as another vector.
+MIN_COSINE = 0.999
+_log = logging.getLogger(__name__)
+
+
+class ConvertedNetwork:
+    """One backbone with one set of weights, as OpenVINO's files in a folder of their own.
+
+    The folder is complete from the moment it has its name: it is filled under another name and renamed.
+
+    Args:
+        backbone: which network.
+        weights: which weights.
+        cache: the folder of all that can be rebuilt.
+    """
+
+    def __init__(self, backbone: Backbone, weights: Weights, cache: Path) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.folder = cache / "networks" / f"{backbone.name}-{fingerprint(backbone, weights.digest)}"
+
+    @property
+    def model_file(self) -> Path:
+        """OpenVINO's description of the network; its numbers lie beside it."""
+        return self.folder / "network.xml"
+
+    @property
+    def record_file(self) -> Path:
+        """What the parity check found, as JSON."""
+        return self.folder / "parity.json"
+
+    def record(self) -> dict[str, Any] | None:
+        """Return what the conversion wrote down; None where it must be done (again)."""
+        try:
+            record = json.loads(self.record_file.read_text("utf-8"))
+            sizes = {name: (self.folder / name).stat().st_size for name in record["sizes"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return record if sizes == record["sizes"] and isinstance(record.get("cosine"), dict) else None
+
+    def precision(self) -> str | None:
+        """Return the fastest precision that passed the check and that this CPU has; None where none passed."""
+        record = self.record()
+        passed = [name for name, cosine in record["cosine"].items() if cosine >= MIN_COSINE] if record else []
+        return next((name for name in cpu_precisions() if name in passed), None)
+
+    def convert(self) -> None:
+        """Convert, check against torch and save; a damaged earlier conversion is replaced.
+
+        Raises:
+            DamagedFile: the weights are not of this backbone.
+            BeholderError: the cache folder can't be written.
+        """
+        from engine.features.networks import build_features
+
+        openvino = import_openvino()
+        module = build_features(self.backbone, self.weights)
+        pictures = check_pictures(self.backbone)
+        with _quiet():
+            model = openvino.convert_model(module, example_input=_tensor(pictures[0][None]))
+        model.reshape([-1, 3, -1, -1] if self.backbone.preprocess.kind == "aspect" else [-1, *pictures[0].shape])
+        wanted = [run_module(module, picture[None])[0] for picture in pictures]
+        # Both are noted: a cache folder may be shared by computers with and without bf16.
+        cosine = {name: _worst(model, name, pictures, wanted) for name in cpu_precisions()}
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            part = Path(tempfile.mkdtemp(prefix=".part-", dir=self.folder.parent))
+        except OSError as error:
+            raise disk_error(error, self.folder.parent) from error
+        try:
+            self._fill(part, openvino, model, cosine)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _fill(self, part: Path, openvino: Any, model: Any, cosine: dict[str, float]) -> None:
+        try:
+            openvino.save_model(model, part / self.model_file.name, compress_to_fp16=False)
+        except RuntimeError as error:
+            raise BeholderError(
+                "The converted network could not be saved in {path}: {cause}.",
+                remedy="Free some space, or set BEHOLDER_RUNTIME=torch to do without.",
+                path=self.folder.parent,
+                cause=str(error).strip().splitlines()[-1],
+            ) from error
+        write_json(
+            part / self.record_file.name,
+            {
+                "backbone": self.backbone.name,
+                "weights": self.weights.digest,
+                "openvino": openvino.__version__,
+                "min_cosine": MIN_COSINE,
+                "cosine": cosine,
+                "sizes": {file.name: file.stat().st_size for file in sorted(part.iterdir())},
+            },
+        )
+        if self.record() is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            part.rename(self.folder)
+        except OSError as error:
+            # Another process was faster; its files are as good.
+            if self.record() is None:
+                raise disk_error(error, self.folder) from error
+
+
+def cpu_precisions() -> tuple[str, ...]:
+    """Return the precisions that this CPU computes natively, the fastest first."""
+    able = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ("bf16", "f32") if "BF16" in able else ("f32",)
+
+
+def check_pictures(backbone: Backbone) -> list[FloatArray]:
+    """Return a few deterministic (3, height, width) inputs with the smooth areas, edges and grain of photos."""
+    how = backbone.preprocess
+    shapes = aspect_shapes(how.size)[:2] if how.kind == "aspect" else ((how.size, how.size),)
+    return [_picture(width, height, seed, how.mean, how.std) for seed, (width, height) in enumerate(shapes * 2)]
+
+
+def _picture(width: int, height: int, seed: int, mean: Any, std: Any) -> FloatArray:
+    random = np.random.default_rng(seed)
+    down, across = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    pixels = np.empty((3, height, width))
+    for channel in range(3):
+        low, high, turn = random.uniform(0, 1, 3)
+        pixels[channel] = low + (high - low) * (across * turn + down * (1 - turn))
+    for _ in range(12):
+        x, y, radius = [*random.uniform(0, 1, 2).tolist(), random.uniform(0.05, 0.3)]
+        inside = (across - x) ** 2 + (down - y) ** 2 < radius**2
+        pixels[:, inside] = random.uniform(0, 1, (3, 1))
+    pixels = np.clip(pixels + random.normal(0, 0.03, pixels.shape), 0, 1)
+    normal = (pixels - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+    return np.ascontiguousarray(normal, dtype=np.float32)
+
+
+def _worst(model: Any, precision: str, pictures: list[FloatArray], wanted: list[FloatArray]) -> float:
+    found = OpenVinoRuntime(model, precision).run((str(at), picture) for at, picture in enumerate(pictures))
+    cosines = [cosine_of(found[str(at)], right) for at, right in enumerate(wanted)]
+    return min(cosines) if np.isfinite(cosines).all() else -1.0
+
+
+def cosine_of(left: FloatArray, right: FloatArray) -> float:
+    """Return the cosine of the angle between two vectors; -1 where one of them has no direction."""
+    length = float(np.linalg.norm(left) * np.linalg.norm(right))
+    return float(left @ right) / length if length > 0 else -1.0
+
+
+def _tensor(batch: FloatArray) -> Any:
+    import torch
+
+    return torch.from_numpy(batch)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the converter's tracing warnings off the terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

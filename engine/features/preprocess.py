@@ -1,0 +1,88 @@
+"""Turn a photo file into a network's input array."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.features.backbones import Preprocess
+from engine.images import open_image
+
+FloatArray = NDArray[np.float32]
+
+_RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+# Width and height in 32nds of the pixel grid, each about 224² pixels: the whole photo stays in the picture.
+_LANDSCAPE = ((224, 224), (256, 192), (288, 192), (288, 160), (320, 160))
+
+
+def aspect_shapes(size: int) -> tuple[tuple[int, int], ...]:
+    """Return the allowed (width, height) of the ``aspect`` preprocessing, in pixels.
+
+    Args:
+        size: side of the square shape; only 224 is tabulated.
+    """
+    if size != 224:
+        raise ValueError(f"no aspect shapes of size {size}")
+    return _LANDSCAPE + tuple((short, long) for long, short in _LANDSCAPE[1:])
+
+
+def nearest_shape(width: int, height: int, size: int = 224) -> tuple[int, int]:
+    """Return the allowed (width, height) whose aspect ratio is nearest to a photo's.
+
+    >>> nearest_shape(4000, 3000), nearest_shape(600, 900), nearest_shape(9000, 100)
+    ((256, 192), (192, 288), (320, 160))
+    """
+    wanted = math.log(width / height)
+    return min(aspect_shapes(size), key=lambda shape: abs(math.log(shape[0] / shape[1]) - wanted))
+
+
+def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
+    """Return a picture as a network's input.
+
+    Args:
+        image: an RGB picture, upright.
+        how: the network's preprocessing.
+
+    Returns:
+        (3, height, width) float32, normalised.
+    """
+    resampling = _RESAMPLING[how.interpolation]
+    if how.kind == "aspect":
+        small = image.resize(nearest_shape(*image.size, how.size), resampling, reducing_gap=3.0)
+    else:
+        small = _central(image, how, resampling)
+    pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
+    normal = (pixels - np.asarray(how.mean, np.float32)) / np.asarray(how.std, np.float32)
+    return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
+
+
+def _central(image: Image.Image, how: Preprocess, resampling: Image.Resampling) -> Image.Image:
+    """Resize the shorter side and cut out the middle, with torchvision's rounding."""
+    width, height = image.size
+    if width <= height:
+        width, height = how.resize, int(how.resize * height / width)
+    else:
+        width, height = int(how.resize * width / height), how.resize
+    left, top = round((width - how.size) / 2), round((height - how.size) / 2)
+    # Only the middle is resized: of a 10:1 panorama the rest would be thrown away.
+    across, down = image.width / width, image.height / height
+    box = (left * across, top * down, (left + how.size) * across, (top + how.size) * down)
+    return image.resize((how.size, how.size), resampling, box=box, reducing_gap=3.0)
+
+
+def load_input(path: Path, how: Preprocess) -> FloatArray:
+    """Decode a photo and return it as a network's input; see `prepare`.
+
+    Raises:
+        ImageError: the file is no readable picture.
+    """
+    side = max(how.resize, 320 if how.kind == "aspect" else 0)
+    return prepare(open_image(path, target=(side, side)), how)

