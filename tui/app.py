@@ -14,6 +14,7 @@ from textual.signal import Signal
 from textual.worker import Worker
 
 from engine.errors import BeholderError
+from engine.jobs.client import afollow, list_jobs
 from engine.storage import disk_error
 from engine.workspace import Workspace
 from tui.commands_palette import BeholderCommands
@@ -45,7 +46,7 @@ class BeholderApp(App[None]):
     """
 
     TITLE = "beholder"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "screens/home.tcss"]  # noqa: RUF012  (Textual's own signature)
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
     COMMANDS = {BeholderCommands}  # noqa: RUF012  (Textual's own signature)
 
@@ -110,6 +111,11 @@ class BeholderApp(App[None]):
         """Go back to Home."""
         self.action_go("home")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave out the key to Home at Home."""
+        at_home = isinstance(self.screen, BaseScreen) and self.screen.area == "home"
+        return not (action == "home" and at_home)
+
     def action_help(self) -> None:
         """Show what this screen is for, and its keys."""
         from tui.screens.help import HelpDialog
@@ -139,9 +145,7 @@ class BeholderApp(App[None]):
             self.show_error(disk_error(error, error.filename or self.workspace.root))
 
     async def _follow_running_jobs(self) -> None:
-        try:
-            from engine.jobs.client import list_jobs
-        except ImportError:  # until the jobs room is built
+        if not self.workspace.jobs.is_dir():
             return
         for job in await asyncio.to_thread(list_jobs, self.workspace):
             if str(job.state) in _ALIVE:
@@ -154,8 +158,6 @@ class BeholderApp(App[None]):
             self.in_background(self._follow(job_id), f"job-{job_id}")
 
     async def _follow(self, job_id: str) -> None:
-        from engine.jobs.client import afollow
-
         async for batch in afollow(self.workspace, job_id):
             self.post_message(JobProgress(job_id, batch))
             await asyncio.sleep(_REDRAW_SECONDS)

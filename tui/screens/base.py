@@ -32,7 +32,7 @@ class BaseScreen(Screen[None]):
     """Its name: home, import, data, train, predict or models."""
     help_key: ClassVar[str] = "app.help.home"
     """I18n key of the paragraph that F1 shows above the keys."""
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
 
     @property
