@@ -1,0 +1,168 @@
+"""Import photos and their scores into the workspace, as planned; an interrupted import goes on when run again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import BeholderError, Message, UsageError
+from engine.events import Event, ItemFailed, Phase, Progress, StopCheck, never_stop, raise_if_stopped
+from engine.labels.planning import ImportItem, ImportOptions, ImportPlan, plan_import
+from engine.labels.scorebook import ScoreBook
+from engine.storage import content_hash, copy_file
+from engine.workspace import Workspace
+
+__all__ = ["ImportItem", "ImportOptions", "ImportPlan", "ImportReport", "plan_import", "run_import"]
+
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Args:
+        found: files that were looked at.
+        imported: photos that were copied into ``data/``.
+        scored: sound photos that now have a score.
+        unscored: sound photos that have none.
+        skipped: what was left out, with the reason.
+        renamed: path in the folder → name in ``data/``, where they differ.
+    """
+
+    found: int
+    imported: int
+    scored: int
+    unscored: int
+    skipped: tuple[tuple[Path, Message], ...]
+    renamed: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the contract's JSON form."""
+        return {
+            "found": self.found,
+            "imported": self.imported,
+            "scored": self.scored,
+            "unscored": self.unscored,
+            "skipped": [{"file": str(path), "reason": str(reason)} for path, reason in self.skipped],
+            "renamed": dict(self.renamed),
+        }
+
+
+def run_import(
+    workspace: Workspace, plan: ImportPlan, *, should_stop: StopCheck = never_stop
+) -> Generator[Event, None, ImportReport]:
+    """Copy the planned photos into ``data/`` and write their scores, in batches.
+
+    A score that a photo already has is never overwritten. What was copied stays and gets its score, whatever
+    stops the import.
+
+    Yields:
+        Phase and Progress ``copying``; ItemFailed for a photo that could be planned but not read any more.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UsageError: a score of the plan is not on its scale, or the workspace has another scale by now.
+        BeholderError: the disk is full or read-only.
+        Interrupted: `should_stop` said so.
+    """
+    _check_scores(plan)
+    workspace.create(plan.scale)
+    yield Phase("copying")
+    work = _Work(workspace, ScoreBook(workspace), plan.folder)
+    sound = [item for item in plan.items if item.state != "bad"]
+    skipped = [(item.source, item.reason) for item in plan.items if item.state == "bad"]
+    started = time.monotonic()
+    try:
+        for done, item in enumerate(sound, start=1):
+            raise_if_stopped(should_stop)
+            failure = work.take(item)
+            if failure is not None:
+                skipped.append((item.source, failure))
+                yield ItemFailed(str(item.source), failure)
+            rate = done / max(time.monotonic() - started, 1e-6)
+            yield Progress("copying", done, len(sound), rate, (len(sound) - done) / rate)
+    finally:
+        work.flush()
+    scores = work.book.scores()
+    scored = sum(name in scores for name in work.names)
+    unscored = len(work.names) - scored
+    return ImportReport(len(plan.items), work.imported, scored, unscored, tuple(skipped), work.renamed)
+
+
+def _check_scores(plan: ImportPlan) -> None:
+    for item in plan.items:
+        if item.score is not None and item.score not in plan.scale:
+            raise UsageError(
+                "{name}: {score} is not on the scale {scale}.",
+                remedy="Give a number within the scale.",
+                name=item.name,
+                score=f"{item.score:.10g}",
+                scale=str(plan.scale),
+            )
+
+
+class _Work:
+    """An import under way: what was copied, and the scores that are not written yet."""
+
+    def __init__(self, workspace: Workspace, book: ScoreBook, folder: Path) -> None:
+        self.workspace = workspace
+        self.book = book
+        self.folder = folder
+        self.imported = 0
+        self.names: list[str] = []
+        self.renamed: dict[str, str] = {}
+        self._pending: dict[str, float] = {}
+
+    def take(self, item: ImportItem) -> Message | None:
+        """Copy one photo if it is not there yet; return why it could not be read, or None."""
+        try:
+            name, is_there = self._destination(item)
+            if not is_there:
+                copy_file(item.source, self.workspace.data / name)
+        except BeholderError as error:
+            if error.message.values.get("path") == item.source:
+                return error.message  # the photo's own fault; a full disk goes on to the caller
+            raise
+        self.names.append(name)
+        if not is_there:
+            self.imported += 1
+            if name != item.source.name:
+                self.renamed[_relative(item.source, self.folder)] = name
+        if item.score is not None:
+            self._pending.setdefault(name, item.score)
+        if len(self._pending) >= _BATCH:
+            self.flush()
+        return None
+
+    def _destination(self, item: ImportItem) -> tuple[str, bool]:
+        """Return the name for a photo, and whether it lies there already: another import may run meanwhile."""
+        there = self.workspace.data / item.name
+        if item.state == "same" and there.is_file() and there.stat().st_size == item.size:
+            return item.name, True  # the plan has compared the contents
+        stem, suffix = os.path.splitext(item.name)  # noqa: PTH122
+        name, number = item.name, 1
+        while (self.workspace.data / name).exists():
+            if content_hash(self.workspace.data / name) == content_hash(item.source):
+                return name, True
+            number += 1
+            name = f"{stem}_{number}{suffix}"
+        return name, False
+
+    def flush(self) -> None:
+        """Write the waiting scores of photos that have none."""
+        present = self.book.scores()
+        edits = {name: score for name, score in self._pending.items() if name not in present}
+        if edits:
+            self.book.set_many(edits, kind="import")
+        self._pending.clear()
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
