@@ -1,0 +1,70 @@
+"""The trained models as a list to choose from, and what each of them is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.widgets import Select
+
+from engine.errors import display_name
+from engine.models.bundle import BundleInfo
+from tui.i18n import t
+from tui.widgets.job_list import local_time
+
+BEST = "best"
+
+
+def model_title(info: BundleInfo) -> str:
+    """Return what a person recognises a model by: its name, or its family and the time it was made."""
+    return display_name(info.name) or f"{info.model} {local_time(info.created)}"
+
+
+def unseen_metric(info: BundleInfo, name: str) -> float | None:
+    """Return a metric over photos that the model never saw, or None where it was not measured."""
+    for part in ("test", "cv"):
+        value = info.metrics.get(part, {}).get(name)
+        if isinstance(value, int | float):
+            return float(value)
+    return None
+
+
+class ModelSelect(Select[str]):
+    """Chooses a model; the first choice is always the best one, whichever that is."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__([], prompt=t("predict.no_model"), id=id, compact=True)
+        self._shown: list[BundleInfo] = []
+
+    def show(self, bundles: Sequence[BundleInfo], wanted: str = "") -> None:
+        """Offer these models.
+
+        Args:
+            bundles: newest first.
+            wanted: id of the one to choose; empty keeps the present choice where it can be kept.
+        """
+        before = wanted or (str(self.value) if self.value is not Select.NULL else BEST)
+        self._shown = list(bundles)
+        if not bundles:
+            self.set_options([])
+            return
+        best = max(bundles, key=lambda info: (info.rank_quality, info.created))
+        options = [(Text(t("predict.best", model=_line(best))), BEST)]
+        options += [(Text(_line(info)), info.model_id) for info in bundles]
+        self.set_options(options)
+        self.value = before if before in {value for _, value in options} else BEST
+
+    @property
+    def chosen(self) -> str | None:
+        """The reference of the chosen model: ``best`` or an id; None when there is no model."""
+        return None if self.value is Select.NULL else str(self.value)
+
+    def title_of(self, model_id: str) -> str:
+        """Return what the person calls a model; its id if it is not listed any more."""
+        return next((model_title(info) for info in self._shown if info.model_id == model_id), model_id)
+
+
+def _line(info: BundleInfo) -> str:
+    srcc = unseen_metric(info, "srcc")
+    parts = [model_title(info), info.model if info.name else "", f"SRCC {srcc:.2f}" if srcc is not None else ""]
+    return " · ".join(part for part in parts if part)
