@@ -1,0 +1,124 @@
+"""The command line: global options, the commands, and one place where every error becomes words and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from engine.errors import BeholderError, Interrupted, UsageError
+from engine.workspace import Workspace
+from tui.console import Console, prepare_streams
+from tui.global_options import GlobalOptions, take_global_options
+from tui.help_pages import HelpfulGroup, silence_stdout
+from tui.i18n import language_of_terminal, set_language, t
+from tui.interrupts import terminate_interrupts
+from tui.session import Session
+from tui.usage_errors import usage_hint, usage_text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run beholder.
+
+    Args:
+        argv: the arguments without the program's name; None means: those of the process.
+
+    Returns:
+        The exit code: 0 done · 1 some items failed · 2 wrong usage · 3 not found · 4 damaged · 5 something
+        is missing · 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare_streams()
+    set_language(language_of_terminal())
+    debug = "--debug" in arguments
+    console = Console(quiet="--quiet" in arguments)
+    try:
+        options, rest = take_global_options(arguments)
+        return _run(options, rest)
+    except BeholderError as error:
+        console.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.error(Interrupted("Interrupted.", remedy="What was done is kept; the same command continues."))
+        return Interrupted.exit_code
+    except BrokenPipeError:
+        silence_stdout()
+        return 0
+    except OSError as error:
+        from engine.storage import disk_error
+
+        if debug:
+            traceback.print_exc()
+        found = disk_error(error, error.filename or Path.cwd())
+        console.error(found)
+        return found.exit_code
+    except Exception as error:  # noqa: BLE001 - the last line of defence: nobody should see a traceback unasked
+        if debug:
+            traceback.print_exc()
+        print(t("cli.fault", kind=type(error).__name__, text=error), file=sys.stderr)
+        return 1
+
+
+def _run(options: GlobalOptions, rest: list[str]) -> int:
+    set_language(options.language or language_of_terminal())
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"beholder {version('beholder')}")
+        return 0
+    session = Session(
+        Workspace.find(Path(options.workspace) if options.workspace else None),
+        Console(options.quiet, color=not options.no_color and not os.environ.get("NO_COLOR")),
+    )
+    if not rest and not os.environ.get("_BEHOLDER_COMPLETE"):
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            return open_app(session.workspace)
+        _call(session, ["--help"])
+        return UsageError.exit_code
+    with terminate_interrupts():
+        return _call(session, rest)
+
+
+def open_app(workspace: Workspace) -> int:
+    """Open the full-screen app on a workspace and return its exit code once it is closed."""
+    from tui.app import BeholderApp
+
+    app = BeholderApp(workspace)
+    app.run()
+    return app.return_code or 0
+
+
+def _call(session: Session, arguments: list[str]) -> int:
+    command = typer.main.get_command(build())
+    try:
+        code = command.main(args=arguments, prog_name="beholder", standalone_mode=False, obj=session)
+    except typer.TyperException as error:
+        print(t("cli.error", text=usage_text(error)), file=sys.stderr)
+        print(usage_hint(error), file=sys.stderr)
+        return error.exit_code
+    except typer.Abort as abort:
+        raise KeyboardInterrupt from abort
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def build() -> typer.Typer:
+    """Return the typer app with all commands, its texts in the present language."""
+    from tui.commands import REGISTER
+
+    app = typer.Typer(
+        cls=HelpfulGroup,
+        help=t("cli.about"),
+        epilog="beholder demo --open\nbeholder import ~/Pictures --dry-run",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        options_metavar=t("cli.help.options_place"),
+        subcommand_metavar=t("cli.help.command_place"),
+    )
+    for register in REGISTER:
+        register(app)
+    return app

@@ -1,0 +1,97 @@
+"""The options that every command takes, taken out of the arguments wherever they stand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import UsageError
+from tui.i18n import LANGUAGES
+
+# Options of the commands whose next word is their value, whatever it looks like. A test keeps this complete.
+OPTIONS_WITH_VALUE = frozenset(
+    {
+        "--backbone",
+        "--folds",
+        "--format",
+        "--model",
+        "--name",
+        "--out",
+        "--pattern",
+        "--scale",
+        "--scores",
+        "--seed",
+        "--sort",
+        "--split",
+        "--top",
+        "--weights",
+    }
+)
+_FLAGS = {
+    "--quiet": "quiet",
+    "--no-color": "no_color",
+    "--debug": "debug",
+    "--version": "version",
+}
+_VALUES = {"--workspace": "workspace", "-w": "workspace", "--lang": "language"}
+
+
+@dataclass(frozen=True)
+class GlobalOptions:
+    """What was asked for every command.
+
+    Args:
+        workspace: a folder; None means: find it.
+        language: one of `LANGUAGES`; None means: as the terminal says.
+        quiet: neither notes nor progress.
+        no_color: no bold headings.
+        debug: a traceback for faults of the program.
+        version: print the version, nothing else.
+    """
+
+    workspace: str | None = None
+    language: str | None = None
+    quiet: bool = False
+    no_color: bool = False
+    debug: bool = False
+    version: bool = False
+
+
+def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
+    """Return the global options and the arguments without them.
+
+    Nothing behind ``--`` is touched, nor the value of another option.
+
+    Raises:
+        UsageError: an option has no value, or the language is none of ours.
+
+    >>> take_global_options(["train", "-w", "album", "--name", "--quiet"])[1]
+    ['train', '--name', '--quiet']
+    """
+    options, rest = GlobalOptions(), []
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            rest += [word, *words]
+            break
+        name, equals, value = word.partition("=")
+        if word in _FLAGS:
+            options = dataclasses.replace(options, **{_FLAGS[word]: True})
+        elif name in _VALUES and (equals or word in _VALUES):
+            if not equals and not words:
+                raise UsageError("{option} needs a value.", remedy="See beholder --help.", option=name)
+            options = dataclasses.replace(options, **{_VALUES[name]: value if equals else words.pop(0)})
+        else:
+            rest.append(word)
+            if word in OPTIONS_WITH_VALUE and words:
+                rest.append(words.pop(0))
+    if options.language is not None and options.language not in LANGUAGES:
+        raise UsageError(
+            "beholder does not speak “{language}”.",
+            remedy="Choose one of: {choices}.",
+            language=options.language,
+            choices=", ".join(LANGUAGES),
+        )
+    return options, rest

@@ -1,0 +1,123 @@
+"""Progress on stderr: one redrawn line on a terminal, otherwise one JSON line every five seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from tui.cell_width import cut, width
+from tui.console import Console
+from tui.i18n import t, texts
+
+_INTERVAL = 5.0
+_REDRAW = 0.1
+_BAR = 24
+
+
+class ProgressLine:
+    """Shows how far the work is; use it as a context, so that the line is gone at the end.
+
+    Args:
+        console: where to; a quiet one shows nothing.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._terminal = console.err.isatty()
+        self._last_json = clock()
+        self._last_draw = float("-inf")
+        self._phase = ""
+        self._drawn = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """Take a ``phase`` or ``progress`` event in its JSON form; others are left alone."""
+        if self._console.quiet or event.get("type") not in {"phase", "progress"}:
+            return
+        if not self._terminal:
+            self._write_json(event)
+            return
+        now, phase = self._clock(), str(event["phase"])
+        last = event.get("total") is not None and event.get("done") == event["total"]
+        if phase != self._phase or last or now - self._last_draw >= _REDRAW:
+            self._phase, self._last_draw = phase, now
+            self._draw(_line(event))
+
+    def note(self, text: str) -> None:
+        """Print a line for the person above the bar."""
+        self.clear()
+        self._console.note(text)
+
+    def failure(self, item: str, reason: str) -> None:
+        """Name a failed item above the bar."""
+        self.clear()
+        self._console.failure(item, reason)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._drawn:
+            self._console.err.write("\r\x1b[K")
+            self._console.err.flush()
+            self._drawn = 0
+
+    def _draw(self, line: str) -> None:
+        from shutil import get_terminal_size
+
+        line = cut(line, get_terminal_size().columns - 1)
+        self._console.err.write(f"\r{line}\x1b[K")
+        self._console.err.flush()
+        self._drawn = width(line)
+
+    def _write_json(self, event: Mapping[str, Any]) -> None:
+        if event["type"] != "progress" or self._clock() - self._last_json < _INTERVAL:
+            return
+        self._last_json = self._clock()
+        kept = {key: event.get(key) for key in ("phase", "done", "total", "rate", "eta")}
+        print(json.dumps(kept), file=self._console.err, flush=True)
+
+
+def phase_name(phase: str) -> str:
+    """Return the name of a stage in the present language; an unknown stage keeps its own."""
+    return t(f"cli.phase.{phase}") if f"cli.phase.{phase}" in texts("en") else phase
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    name = phase_name(str(event["phase"]))
+    done, total = event.get("done"), event.get("total")
+    if done is None:
+        return f"{name} …"
+    parts = [name]
+    if total:
+        filled = min(int(_BAR * done / total), _BAR)
+        parts += ["█" * filled + "░" * (_BAR - filled), f"{done}/{total}"]
+    else:
+        parts.append(str(done))
+    if event.get("rate"):
+        parts.append(t("cli.progress.rate", rate=f"{event['rate']:.1f}"))
+    if event.get("eta") is not None:
+        parts.append(t("cli.progress.eta", time=duration(float(event["eta"]))))
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as people read it.
+
+    >>> duration(4.24), duration(75), duration(3700)
+    ('4.2 s', '1:15', '1:01:40')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,45 @@
+"""What one run of the command line knows: the workspace and where to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import typer
+
+from engine.errors import NotFound
+from engine.workspace import Workspace
+from tui.console import Console
+
+
+@dataclass(frozen=True)
+class Session:
+    """Made once in `tui.cli.main` and handed to every command.
+
+    Args:
+        workspace: the workspace that is meant; it may not exist yet.
+        console: the streams.
+    """
+
+    workspace: Workspace
+    console: Console
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Session:
+        """Return the session of a running command."""
+        session = context.find_object(cls)
+        assert session is not None
+        return session
+
+    def existing_workspace(self) -> Workspace:
+        """Return the workspace.
+
+        Raises:
+            NotFound: the folder is none.
+        """
+        if not self.workspace.exists():
+            raise NotFound(
+                "{path} is not a workspace.",
+                remedy="Make one with: beholder init. Or name another one with --workspace.",
+                path=self.workspace.root,
+            )
+        return self.workspace
