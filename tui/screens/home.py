@@ -115,7 +115,7 @@ class HomeScreen(BaseScreen):
         table = Table.grid(padding=(0, 1))
         for area, letter in _LETTERS.items():
             tip = shown_text(f"app.area.{area}_tip")
-            table.add_row(Text(letter, style="bold reverse"), Text(AREAS[area].upper(), style="dim"), Text(tip))
+            table.add_row(Text(letter, style="bold"), Text(AREAS[area].upper(), style="dim"), Text(tip))
         return table
 
     def fill(self) -> None:

@@ -96,6 +96,11 @@ class Gallery(RowList[Any]):
         return max(self.scrollable_content_region.width // TILE.width, 1)
 
     @property
+    def _tile_width(self) -> int:
+        """Columns of a tile: the room is shared out evenly."""
+        return max(self.scrollable_content_region.width // self.columns, TILE.width)
+
+    @property
     def loaded(self) -> frozenset[str]:
         """Names of the photos whose thumbnails are drawn, or known to be broken."""
         return frozenset(self._tiles)
@@ -145,8 +150,8 @@ class Gallery(RowList[Any]):
 
     def on_click(self, event: events.Click) -> None:
         """Highlight the clicked tile; a double click chooses it."""
-        index = (event.y + self.scroll_offset.y) // TILE.height * self.columns + event.x // TILE.width
-        if event.x // TILE.width >= self.columns or index >= len(self.rows):
+        index = (event.y + self.scroll_offset.y) // TILE.height * self.columns + event.x // self._tile_width
+        if event.x // self._tile_width >= self.columns or index >= len(self.rows):
             return
         if index == self.cursor and event.chain > 1:
             self.action_select()
@@ -190,14 +195,15 @@ class Gallery(RowList[Any]):
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
     def _tile_line(self, index: int, line: int) -> list[Segment]:
-        row, gap = self.rows[index], Segment(" ", self.rich_style)
+        row, room = self.rows[index], self._tile_width - _PICTURE.width
+        left, right = (Segment(" " * gap, self.rich_style) for gap in (room // 2, room - room // 2))
         if line < _PICTURE.height:
             middle = self._picture_line(self._key(row), line)
         elif line == _PICTURE.height:
             middle = self._caption_line(row, index == self.cursor)
         else:
             middle = [Segment(" " * _PICTURE.width, self.rich_style)]
-        return [gap, *middle, gap]
+        return [left, *middle, right]
 
     def _picture_line(self, name: str, line: int) -> list[Segment]:
         style, width = self.rich_style, _PICTURE.width
