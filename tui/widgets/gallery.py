@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -166,7 +167,7 @@ class Gallery(RowList[Any]):
         wanted = [(self._key(row), self._path_of(row)) for row in self.rows[first:last]]
         missing = [(name, path) for name, path in wanted if name not in self._tiles]
         if missing:
-            self.run_worker(self._load(missing), group="gallery", exclusive=True)
+            self.run_worker(partial(self._load, missing), group="gallery", exclusive=True)
 
     async def _load(self, missing: Sequence[tuple[str, Path]]) -> None:
         for name, path in missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.segment import Segment
@@ -134,7 +135,7 @@ class Photo(Widget):
         if key in self._kept:
             self._put(key, self._kept[key], "")
         else:
-            self.run_worker(self._load(key, self.cells), group="photo", exclusive=True)
+            self.run_worker(partial(self._load, key, self.cells), group="photo", exclusive=True)
 
     async def _load(self, key: _Key, cells: Cells) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)

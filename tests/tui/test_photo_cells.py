@@ -1,0 +1,44 @@
+"""A photo becomes cells: its aspect is kept, its colours are there, it fits the room."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from tui.photo_cells import Cells, fitted, photo_strips
+
+
+@pytest.mark.parametrize("cells", ["half", "quadrant"])
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (4000, 10), (10, 4000), (1, 1)])
+def test_every_photo_fits_the_room(cells: Cells, size: tuple[int, int]) -> None:
+    strips = photo_strips(Image.new("RGB", size, "red"), 40, 12, cells)
+    assert 1 <= len(strips) <= 12
+    widths = {strip.cell_length for strip in strips}
+    assert len(widths) == 1
+    assert 1 <= widths.pop() <= 40
+
+
+def test_the_aspect_is_kept() -> None:
+    wide, high = fitted((400, 200), 80, 40)
+    assert wide == 80
+    assert wide / high == pytest.approx(2, rel=0.05)
+
+
+def test_half_cells_show_the_upper_and_the_lower_colour() -> None:
+    image = Image.new("RGB", (2, 2))
+    image.putdata([(255, 0, 0), (255, 0, 0), (0, 0, 255), (0, 0, 255)])
+    (strip,) = photo_strips(image, 2, 1)
+    segment = next(iter(strip))
+    assert segment.text[0] == "▄"
+    assert segment.style is not None
+    assert segment.style.bgcolor is not None
+    assert segment.style.color is not None
+    assert segment.style.bgcolor.get_truecolor() == (255, 0, 0)
+    assert segment.style.color.get_truecolor() == (0, 0, 255)
+
+
+def test_quadrant_cells_find_an_upright_edge_inside_a_cell() -> None:
+    image = Image.new("RGB", (40, 40), "black")
+    image.paste("white", (0, 0, 10, 40))
+    strips = photo_strips(image, 2, 1, "quadrant")
+    assert strips[0].text[0] == "▌"
