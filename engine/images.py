@@ -40,11 +40,13 @@ _DECODER_ERRORS = (
     AttributeError,
     RuntimeError,
     MemoryError,
+    Warning,
     struct.error,
     zlib.error,
 )
 Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+# What Pillow mutters about odd metadata would only blur a full-screen app.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _ORIENTATION, _EXIF_FOLDER, _MAKE, _MODEL, _CHANGED, _TAKEN = 0x0112, 0x8769, 0x010F, 0x0110, 0x0132, 0x9003
 
