@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS features (
 """
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "lustre", "glusterfs", "gpfs", "beegfs", "virtiofs")
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_MALFORMED = "the check of the file failed"
+_NOT_FOR_US = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 
 
 def is_remote(path: Path, mounts: str | None = None) -> bool:
@@ -164,9 +164,12 @@ class FeatureCache:
     def _open(self) -> None:
         base = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, check_same_thread=False)
         self._base = base
-        if base.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError(_MALFORMED)
-        base.execute("PRAGMA journal_mode = " + ("DELETE" if is_remote(self.path) else "WAL"))
+        try:
+            base.execute("PRAGMA journal_mode = " + ("DELETE" if is_remote(self.path) else "WAL"))
+        except sqlite3.OperationalError as error:
+            # Another process is at it, and sqlite doesn't wait here; the mode is kept in the file.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
         # Losing the last vectors in a power cut costs a second; syncing after each batch costs more.
         base.execute("PRAGMA synchronous = NORMAL")
         base.executescript(_SCHEMA)
@@ -180,10 +183,10 @@ class FeatureCache:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_FULL:
                 raise disk_error(OSError(errno.ENOSPC, ""), self.path) from error
-            if code in _DAMAGED or str(error) == _MALFORMED:
+            if code in _DAMAGED and self._writable:
                 self._rebuild()
             else:
-                self._do_without_saving(str(error))
+                self._do_without_saving(str(error), readable=code in _NOT_FOR_US)
 
     def _rebuild(self) -> None:
         self.close()
@@ -204,7 +207,7 @@ class FeatureCache:
             )
         )
 
-    def _do_without_saving(self, cause: str) -> None:
+    def _do_without_saving(self, cause: str, *, readable: bool = False) -> None:
         """Go on with what can be read, and say once that nothing is kept."""
         self.close()
         if self._writable:
@@ -217,12 +220,19 @@ class FeatureCache:
                     )
                 )
             )
-        with contextlib.suppress(sqlite3.Error):
-            # Without "immutable" even reading wants to make files beside it.
-            reader = sqlite3.connect(f"{self.path.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-            try:
-                reader.execute("SELECT 1 FROM features LIMIT 1").fetchone()
-            except sqlite3.Error:
-                reader.close()
-                raise
-            self._base = reader
+        if readable:
+            self._base = self._reader()
+
+    def _reader(self) -> sqlite3.Connection | None:
+        # Without "immutable" even reading wants to make files beside it.
+        address = f"{self.path.as_uri()}?mode=ro&immutable=1"
+        try:
+            reader = sqlite3.connect(address, uri=True, check_same_thread=False)
+        except sqlite3.Error:
+            return None
+        try:
+            reader.execute("SELECT 1 FROM features LIMIT 1").fetchone()
+        except sqlite3.Error:
+            reader.close()
+            return None
+        return reader

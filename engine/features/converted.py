@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import shutil
 import tempfile
 import warnings
@@ -19,11 +18,10 @@ from engine.features.backbones import Backbone, fingerprint
 from engine.features.preprocess import FloatArray, aspect_shapes
 from engine.features.runtime import OpenVinoRuntime, import_openvino, run_module
 from engine.features.weights import Weights
-from engine.storage import disk_error, write_json
+from engine.storage import disk_error, disk_errors, write_json
 
 # A row of features below this cosine to torch's own counts as another vector.
 MIN_COSINE = 0.999
-_log = logging.getLogger(__name__)
 
 
 class ConvertedNetwork:
@@ -40,6 +38,8 @@ class ConvertedNetwork:
     def __init__(self, backbone: Backbone, weights: Weights, cache: Path) -> None:
         self.backbone = backbone
         self.weights = weights
+        self._model: Any = None
+        self._fresh: dict[str, Any] | None = None
         self.folder = cache / "networks" / f"{backbone.name}-{fingerprint(backbone, weights.digest)}"
 
     @property
@@ -63,16 +63,20 @@ class ConvertedNetwork:
 
     def precision(self) -> str | None:
         """Return the fastest precision that passed the check and that this CPU has; None where none passed."""
-        record = self.record()
-        passed = [name for name, cosine in record["cosine"].items() if cosine >= MIN_COSINE] if record else []
+        record = self._fresh or self.record() or {"cosine": {}}
+        passed = [name for name, cosine in record["cosine"].items() if cosine >= MIN_COSINE]
         return next((name for name in cpu_precisions() if name in passed), None)
 
+    def model(self) -> Any:
+        """Return the converted model, or the file that holds it."""
+        return self.model_file if self._model is None else self._model
+
     def convert(self) -> None:
-        """Convert, check against torch and save; a damaged earlier conversion is replaced.
+        """Convert and check against torch; the result is in memory, `save` keeps it.
 
         Raises:
             DamagedFile: the weights are not of this backbone.
-            BeholderError: the cache folder can't be written.
+            RuntimeError: OpenVINO can't convert this network.
         """
         from engine.features.networks import build_features
 
@@ -81,49 +85,53 @@ class ConvertedNetwork:
         pictures = check_pictures(self.backbone)
         with _quiet():
             model = openvino.convert_model(module, example_input=_tensor(pictures[0][None]))
-        model.reshape([-1, 3, -1, -1] if self.backbone.preprocess.kind == "aspect" else [-1, *pictures[0].shape])
+        how = self.backbone.preprocess
+        model.reshape([-1, 3, -1, -1] if how.kind == "aspect" else [-1, *pictures[0].shape])
         wanted = [run_module(module, picture[None])[0] for picture in pictures]
-        # Both are noted: a cache folder may be shared by computers with and without bf16.
-        cosine = {name: _worst(model, name, pictures, wanted) for name in cpu_precisions()}
-        try:
+        self._fresh = {
+            "backbone": self.backbone.name,
+            "weights": self.weights.digest,
+            "openvino": openvino.__version__,
+            "min_cosine": MIN_COSINE,
+            # All are noted: a cache folder may be shared by computers with and without bf16.
+            "cosine": {name: _worst(model, name, pictures, wanted) for name in cpu_precisions()},
+        }
+        self._model = model
+
+    def save(self) -> None:
+        """Keep what `convert` made; a damaged earlier conversion is replaced.
+
+        Raises:
+            BeholderError: the cache folder can't be written, or the disk is full.
+        """
+        with disk_errors(self.folder.parent):
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             part = Path(tempfile.mkdtemp(prefix=".part-", dir=self.folder.parent))
-        except OSError as error:
-            raise disk_error(error, self.folder.parent) from error
         try:
-            self._fill(part, openvino, model, cosine)
+            self._fill(part)
+            if self.record() is None:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            try:
+                part.rename(self.folder)
+            except OSError as error:
+                # Another process was faster; its files are as good.
+                if self.record() is None:
+                    raise disk_error(error, self.folder) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
-    def _fill(self, part: Path, openvino: Any, model: Any, cosine: dict[str, float]) -> None:
+    def _fill(self, part: Path) -> None:
         try:
-            openvino.save_model(model, part / self.model_file.name, compress_to_fp16=False)
+            import_openvino().save_model(self._model, part / self.model_file.name, compress_to_fp16=False)
         except RuntimeError as error:
             raise BeholderError(
-                "The converted network could not be saved in {path}: {cause}.",
+                "The converted network could not be written to {path}: {cause}.",
                 remedy="Free some space, or set BEHOLDER_RUNTIME=torch to do without.",
-                path=self.folder.parent,
-                cause=str(error).strip().splitlines()[-1],
+                path=part,
+                cause=str(error).strip().rpartition("\n")[2],
             ) from error
-        write_json(
-            part / self.record_file.name,
-            {
-                "backbone": self.backbone.name,
-                "weights": self.weights.digest,
-                "openvino": openvino.__version__,
-                "min_cosine": MIN_COSINE,
-                "cosine": cosine,
-                "sizes": {file.name: file.stat().st_size for file in sorted(part.iterdir())},
-            },
-        )
-        if self.record() is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        try:
-            part.rename(self.folder)
-        except OSError as error:
-            # Another process was faster; its files are as good.
-            if self.record() is None:
-                raise disk_error(error, self.folder) from error
+        sizes = {file.name: file.stat().st_size for file in sorted(part.iterdir())}
+        write_json(part / self.record_file.name, {**(self._fresh or {}), "sizes": sizes})
 
 
 def cpu_precisions() -> tuple[str, ...]:
@@ -147,8 +155,8 @@ def _picture(width: int, height: int, seed: int, mean: Any, std: Any) -> FloatAr
         low, high, turn = random.uniform(0, 1, 3)
         pixels[channel] = low + (high - low) * (across * turn + down * (1 - turn))
     for _ in range(12):
-        x, y, radius = [*random.uniform(0, 1, 2).tolist(), random.uniform(0.05, 0.3)]
-        inside = (across - x) ** 2 + (down - y) ** 2 < radius**2
+        x, y, size = random.uniform(0, 1, 3)
+        inside = (across - x) ** 2 + (down - y) ** 2 < (0.05 + 0.25 * size) ** 2
         pixels[:, inside] = random.uniform(0, 1, (3, 1))
     pixels = np.clip(pixels + random.normal(0, 0.03, pixels.shape), 0, 1)
     normal = (pixels - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import platformdirs
 
-from engine.errors import Message, NeedMissing, UsageError
+from engine.errors import BeholderError, DamagedFile, Message, NeedMissing, UsageError
 from engine.events import Notice
 from engine.features.backbones import Backbone
 from engine.features.preprocess import FloatArray
@@ -76,7 +76,7 @@ def open_runtime(
     """Load a backbone; notices on the way, the `Runtime` last.
 
     Raises:
-        DamagedFile: the weights are not of this backbone. NeedMissing: the cache folder can't be written.
+        DamagedFile: the weights are not of this backbone. UsageError, NeedMissing: see `chosen_runtime`.
     """
     if chosen_runtime(environ) == "torch":
         yield TorchRuntime(backbone, weights)
@@ -86,7 +86,22 @@ def open_runtime(
     network = ConvertedNetwork(backbone, weights, cache_folder(environ))
     if network.record() is None:
         yield Notice(Message("Preparing {backbone} for this computer; this happens once.", {"backbone": backbone.name}))
-        network.convert()
+        try:
+            network.convert()
+            network.save()
+        except RuntimeError as error:
+            yield Notice(
+                Message(
+                    "OpenVINO can't convert {backbone} ({cause}), so the slower PyTorch is used.",
+                    {"backbone": backbone.name, "cause": str(error).strip().rpartition("\n")[2]},
+                )
+            )
+            yield TorchRuntime(backbone, weights)
+            return
+        except DamagedFile:
+            raise
+        except BeholderError as error:
+            yield Notice(Message("The prepared network can't be kept: {cause}", {"cause": str(error)}))
     precision = network.precision()
     if precision is None:
         yield Notice(
@@ -97,7 +112,7 @@ def open_runtime(
         )
         yield TorchRuntime(backbone, weights)
         return
-    yield OpenVinoRuntime(network.model_file, precision)
+    yield OpenVinoRuntime(network.model(), precision)
 
 
 class TorchRuntime:

@@ -1,0 +1,147 @@
+"""Both runtimes give the same vectors; a conversion is checked, kept and mended; nothing is reported to anybody."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.errors import UsageError
+from engine.events import Notice
+from engine.features.backbones import Backbone, get_backbone
+from engine.features.converted import ConvertedNetwork, check_pictures, cosine_of
+from engine.features.preprocess import FloatArray
+from engine.features.runtime import OpenVinoRuntime, Runtime, TorchRuntime, chosen_runtime, open_runtime
+
+LITE0 = get_backbone("efficientnet_lite0")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("converted")
+
+
+def opened(backbone: Backbone, weights: str, folder: Path, runtime: str = "openvino") -> tuple[list[str], Runtime]:
+    environ = {"BEHOLDER_CACHE": str(folder), "BEHOLDER_RUNTIME": runtime}
+    *said, last = open_runtime(backbone, backbone.find_weights(weights), environ)
+    assert not isinstance(last, Notice)
+    return [str(notice.message) for notice in said if isinstance(notice, Notice)], last
+
+
+def vectors_of(runtime: Runtime, pictures: list[FloatArray]) -> list[FloatArray]:
+    found = runtime.run((str(place), picture) for place, picture in enumerate(pictures))
+    return [found[str(place)] for place in range(len(pictures))]
+
+
+def test_both_runtimes_agree_on_pictures_of_all_shapes(folder: Path) -> None:
+    random = np.random.default_rng(5)
+    pictures = [*check_pictures(LITE0), random.normal(0, 0.4, (3, 160, 320)).astype(np.float32)]
+    said, fast = opened(LITE0, "default", folder)
+    assert any("happens once" in text for text in said)
+    assert isinstance(fast, OpenVinoRuntime)
+    again, kept = opened(LITE0, "default", folder)
+    assert again == []
+    exact = TorchRuntime(LITE0, LITE0.find_weights())
+    wanted, found, same = (vectors_of(runtime, pictures) for runtime in (exact, fast, kept))
+    assert [vector.shape for vector in found] == [(3584,)] * len(pictures)
+    assert min(cosine_of(left, right) for left, right in zip(found, wanted, strict=True)) > 0.999
+    assert all(np.array_equal(left, right) for left, right in zip(found, same, strict=True))
+
+
+def test_a_vector_depends_on_no_other_photo(folder: Path) -> None:
+    _, runtime = opened(LITE0, "default", folder)
+    pictures = check_pictures(LITE0)
+    assert np.array_equal(vectors_of(runtime, pictures)[1], vectors_of(runtime, pictures[1:2])[0])
+
+
+def test_the_vector_is_mean_and_deviation_of_the_late_stages() -> None:
+    import torch
+
+    from engine.features.networks import build_classifier, load_weights
+
+    weights = LITE0.find_weights()
+    assert weights.path is not None
+    network = build_classifier(LITE0)
+    load_weights(LITE0, network, weights.path)
+    picture = check_pictures(LITE0)[0]
+    with torch.inference_mode():
+        maps = network.forward_features(torch.from_numpy(picture)[None])[0].numpy()  # type: ignore[operator]
+    vector = TorchRuntime(LITE0, weights).run([("a", picture)])["a"]
+    assert np.allclose(vector[1024:2304], maps.mean((1, 2)), atol=1e-4)
+    assert np.allclose(vector[2304:], maps.std((1, 2)), atol=1e-4)
+
+
+def test_a_torchvision_network_runs_and_its_classifier_is_left_out(folder: Path) -> None:
+    backbone = get_backbone("resnet18")
+    picture = check_pictures(backbone)[0]
+    _, fast = opened(backbone, "none", folder)
+    (vector,) = vectors_of(fast, [picture])
+    assert vector.shape == (512,)
+    assert cosine_of(vector, vectors_of(TorchRuntime(backbone, backbone.find_weights("none")), [picture])[0]) > 0.999
+
+
+def converted(folder: Path) -> ConvertedNetwork:
+    opened(LITE0, "default", folder)
+    return ConvertedNetwork(LITE0, LITE0.find_weights(), folder)
+
+
+def test_a_conversion_that_failed_the_check_is_not_used(folder: Path) -> None:
+    network = converted(folder)
+    record = json.loads(network.record_file.read_text())
+    assert min(record["cosine"].values()) > 0.99
+    assert record["cosine"]["f32"] > 0.9999
+    network.record_file.write_text(json.dumps({**record, "cosine": {"bf16": 0.9, "f32": 0.99}}))
+    said, runtime = opened(LITE0, "default", folder)
+    network.record_file.write_text(json.dumps(record))
+    assert isinstance(runtime, TorchRuntime)
+    assert "slower PyTorch" in said[0]
+
+
+def test_a_precision_that_lost_too_much_gives_way_to_the_next(folder: Path) -> None:
+    network = converted(folder)
+    record = json.loads(network.record_file.read_text())
+    network.record_file.write_text(json.dumps({**record, "cosine": {"bf16": 0.9, "f32": 1.0}}))
+    assert network.precision() == "f32"
+    network.record_file.write_text(json.dumps(record))
+
+
+def test_a_damaged_conversion_is_made_again(folder: Path) -> None:
+    network = converted(folder)
+    numbers = network.model_file.with_suffix(".bin")
+    numbers.write_bytes(numbers.read_bytes()[:1000])
+    said, runtime = opened(LITE0, "default", folder)
+    assert any("happens once" in text for text in said)
+    assert isinstance(runtime, OpenVinoRuntime)
+    assert opened(LITE0, "default", folder)[0] == []
+    assert [path.name for path in network.folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_cache_folder_that_can_t_be_written_costs_only_time(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    said, runtime = opened(get_backbone("resnet18"), "none", tmp_path / "file")
+    assert isinstance(runtime, OpenVinoRuntime)
+    assert any("can't be kept" in text for text in said)
+
+
+def test_the_runtime_is_chosen_by_the_environment() -> None:
+    assert chosen_runtime({}) == "openvino"
+    assert chosen_runtime({"BEHOLDER_RUNTIME": "torch"}) == "torch"
+    with pytest.raises(UsageError, match="tensorrt"):
+        chosen_runtime({"BEHOLDER_RUNTIME": "tensorrt"})
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    code = (
+        "import sys; from engine.features.runtime import import_openvino; import_openvino();"
+        "from openvino.tools.ovc import telemetry_utils; print(telemetry_utils.tm.__name__);"
+        "print([m for m in sys.modules if m.startswith('openvino_telemetry.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"HOME": str(tmp_path)}
+    )
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"]
+    assert list(tmp_path.iterdir()) == []
