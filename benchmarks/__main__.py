@@ -1,0 +1,7 @@
+"""Print every figure that the README claims: ``python -m benchmarks``."""
+
+from benchmarks import feature_speed, taste_quality
+
+if __name__ == "__main__":
+    taste_quality.main()
+    feature_speed.main()
