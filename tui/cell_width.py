@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_ALWAYS_NARROW = "\u0300"
+_LATIN_END = "\u0300"
+_NARROW_SIGNS = frozenset("–—‘’“”…•→≥≤█░")
 _WIDE = "\u2e80"
 _OPENING = "“（《「"
 _CLOSING = "，。、；：？！）》”」"
@@ -10,7 +11,7 @@ _CLOSING = "，。、；：？！）》”」"
 
 def width(text: str) -> int:
     """Return how many cells a text takes; Chinese characters and most emoji take two."""
-    if text.isascii() or max(text) < _ALWAYS_NARROW:
+    if text.isascii() or all(char < _LATIN_END or char in _NARROW_SIGNS for char in text):
         return len(text)
     from rich.cells import cell_len  # only texts beyond Latin pay for the import
 

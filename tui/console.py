@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import Any, TextIO
 
 from engine.errors import BeholderError, display_name
-from tui.cell_width import cut, pad, width
+from tui.cell_width import cut, pad, width, wrap
 from tui.i18n import say, t
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -40,6 +41,14 @@ class Console:
     def line(self, text: str = "") -> None:
         """Print one line of the result."""
         print(text, file=self.out)
+
+    def paragraph(self, text: str) -> None:
+        """Print a long sentence, wrapped where stdout is a terminal."""
+        if not self.out.isatty():
+            self.line(text)
+            return
+        for line in wrap(text, max(min(get_terminal_size().columns, 100) - 1, 40)):
+            self.line(line)
 
     def json(self, value: Any) -> None:
         """Print the result as one JSON document."""
@@ -93,8 +102,6 @@ class Console:
         """Narrow the widest text column until the table fits the terminal; files get everything."""
         if not self.out.isatty():
             return
-        from shutil import get_terminal_size
-
         over = sum(widths) + 2 * (len(widths) - 1) - max(get_terminal_size().columns, 40)
         texts = [column for column in range(len(widths)) if column not in numeric]
         if over > 0 and texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from shutil import get_terminal_size
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,8 +73,6 @@ class ProgressLine:
             self._drawn = 0
 
     def _draw(self, line: str) -> None:
-        from shutil import get_terminal_size
-
         line = cut(line, get_terminal_size().columns - 1)
         self._console.err.write(f"\r{line}\x1b[K")
         self._console.err.flush()

@@ -75,7 +75,7 @@ def demo(
             words.append(t("cli.demo.predicted", n=len(rows), model=info.name))
     _print(session, workspace, steps, rows, album.rule_scores)
     console.line()
-    console.line(say(RULE))
+    console.paragraph(say(RULE))
     _print_next(session, workspace)
     if open_it:
         from tui.cli import open_app

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from engine.errors import NotFound, display_name
+from engine.errors import display_name
 from engine.events import Event, ItemFailed, Notice
 from engine.workspace import Scale, format_score
 from tui.help_pages import add_command
@@ -63,12 +63,6 @@ def import_photos(
     _name_skipped(session, plan)
     if not as_json:
         _summary(session, result, dry_run)
-    if not result["found"]:
-        raise NotFound(
-            "There is no picture in {path}.",
-            remedy="beholder reads JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF.",
-            path=folder,
-        )
     return 1 if result["skipped"] else 0
 
 
@@ -104,7 +98,7 @@ def _as_result(plan: ImportPlan) -> dict[str, Any]:
         "skipped": [
             {"file": str(item.source), "reason": str(item.reason)} for item in plan.items if item.state == "bad"
         ],
-        "renamed": {item.source.name: item.name for item in sound if item.renamed},
+        "renamed": {item.source.relative_to(plan.folder).as_posix(): item.name for item in sound if item.renamed},
     }
 
 

@@ -131,7 +131,7 @@ def print_result(console: Console, workspace: Workspace, result: Mapping[str, An
             id=model_id,
         )
     )
-    parts = {t(f"cli.part.{part}"): values for part, values in result["metrics"].items() if part in {"test", "cv"}}
+    parts = {t(f"cli.part.{part}"): result["metrics"][part] for part in ("test", "cv") if part in result["metrics"]}
     parts[t("cli.part.baseline")] = _flat(result.get("baseline") or {})
     rows = [[name, *(metric(values.get(key)) for key in METRICS), values.get("n")] for name, values in parts.items()]
     console.line()
