@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.signal import Signal
 from textual.worker import Worker
 
@@ -19,7 +20,7 @@ from engine.storage import disk_error
 from engine.workspace import Workspace
 from tui.commands_palette import BeholderCommands
 from tui.dialogs.error import ErrorDialog
-from tui.i18n import language_of_terminal, set_language
+from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
 from tui.messages import JobProgress
 from tui.screens.base import BaseScreen
@@ -122,6 +123,11 @@ class BeholderApp(App[None]):
 
         if isinstance(self.screen, BaseScreen):
             self.push_screen(HelpDialog(self.screen.help_key, self.screen.active_bindings))
+
+    def action_command_palette(self) -> None:
+        """Open the palette, its hint in the present language."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=t("app.command.search"), id="--command-palette"))
 
     def show_error(self, error: BeholderError) -> None:
         """Open the error dialog."""

@@ -63,7 +63,7 @@ class PathPicker(BaseDialog[Path | None]):
 
     def __init__(self, start: Path, title: str, *, suffixes: Iterable[str] | None = (), folders: bool = True) -> None:
         super().__init__()
-        self._start = start if start.is_dir() else Path.home()
+        self._start = next((path for path in (start, *start.parents) if path.is_dir()), Path.home())
         self._title = title
         self._suffixes = frozenset(_PHOTOS if suffixes is None else suffixes)
         self._folders = folders

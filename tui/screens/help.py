@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.i18n import t
@@ -47,7 +48,7 @@ class HelpDialog(BaseDialog[None]):
         table = Table.grid(padding=(0, 2))
         actions: dict[str, list[str]] = {}
         told: dict[str, str] = {}
-        for found in self._active.values():
+        for found in sorted(self._active.values(), key=_rank):
             if found.binding.system or not found.binding.description:
                 continue
             actions.setdefault(found.binding.action, []).append(self.app.get_key_display(found.binding))
@@ -59,3 +60,8 @@ class HelpDialog(BaseDialog[None]):
     def action_close(self) -> None:
         """Close."""
         self.dismiss(None)
+
+
+def _rank(found: ActiveBinding) -> tuple[bool, bool]:
+    """Put the keys of the footer first, and those that merely move a cursor last."""
+    return not found.binding.show, not isinstance(found.node, Screen)

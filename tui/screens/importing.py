@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,10 +124,8 @@ class ImportScreen(BaseScreen):
         typed = self.query_one("#folder", Input)
         start = Path.home()
         if typed.value.strip():
-            try:
+            with contextlib.suppress(BeholderError):
                 start = parse_typed_path(typed.value)
-            except BeholderError:
-                start = Path.home()
 
         def chosen(path: Path | None) -> None:
             if path is not None:

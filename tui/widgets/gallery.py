@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -167,7 +167,8 @@ class Gallery(RowList[Any]):
         wanted = [(self._key(row), self._path_of(row)) for row in self.rows[first:last]]
         missing = [(name, path) for name, path in wanted if name not in self._tiles]
         if missing:
-            self.run_worker(partial(self._load, missing), group="gallery", exclusive=True)
+            load: Callable[[], Coroutine[None, None, None]] = partial(self._load, missing)
+            self.run_worker(load, group="gallery", exclusive=True)
 
     async def _load(self, missing: Sequence[tuple[str, Path]]) -> None:
         for name, path in missing:
@@ -211,10 +212,11 @@ class Gallery(RowList[Any]):
         strips = self._tiles.get(name)
         if strips is None:
             text = (t("app.gallery.broken") if name in self._tiles else "·") if line == 3 else ""
-            waiting = Text(text, style=self.get_component_rich_style("gallery--waiting"))
+            waiting = Text(text)
             waiting.truncate(width)
             waiting.align("center", width)
-            return list(waiting.render(self.app.console, end=""))
+            faint = self.get_component_rich_style("gallery--waiting")
+            return list(Segment.apply_style(waiting.render(self.app.console, end=""), faint))
         row = line - (_PICTURE.height - len(strips))
         if not 0 <= row < len(strips):
             return [Segment(" " * width, style)]

@@ -104,7 +104,5 @@ class HeaderLine(Horizontal):
         yield Static("◉", classes="mark")
         for area in AREAS:
             yield RoomTab(area, area == self.area)
-        yield Static(
-            Text(display_name(app.workspace.root), overflow="ellipsis", no_wrap=True), classes="place"
-        )
+        yield Static(Text(display_name(app.workspace.root), overflow="ellipsis", no_wrap=True), classes="place")
         yield JobBar(classes="jobs")

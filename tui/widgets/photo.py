@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -135,7 +136,8 @@ class Photo(Widget):
         if key in self._kept:
             self._put(key, self._kept[key], "")
         else:
-            self.run_worker(partial(self._load, key, self.cells), group="photo", exclusive=True)
+            load: Callable[[], Coroutine[None, None, None]] = partial(self._load, key, self.cells)
+            self.run_worker(load, group="photo", exclusive=True)
 
     async def _load(self, key: _Key, cells: Cells) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)
@@ -177,7 +179,6 @@ class Photo(Widget):
     def _text_strips(self, width: int) -> list[Strip]:
         if not self._text or width < 4:
             return []
-        lines = Text(f"{t('app.photo.broken')}\n{self._text}", style=self.rich_style, justify="left").wrap(
-            self.app.console, width - 2
-        )
-        return [Strip(line.render(self.app.console, end="")) for line in lines]
+        lines = Text(f"{t('app.photo.broken')}\n{self._text}").wrap(self.app.console, width - 2)
+        style = self.rich_style
+        return [Strip(Segment.apply_style(line.render(self.app.console, end=""), style)) for line in lines]

@@ -16,7 +16,7 @@ from tui.keymap import bind
 RowT = TypeVar("RowT")
 
 
-class RowList(ScrollView, Generic[RowT], can_focus=True):
+class RowList(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False):
     """A list of any length with a cursor; a subclass draws it line by line.
 
     Args:
