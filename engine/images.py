@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
@@ -74,6 +75,7 @@ class ImageInfo:
     camera: str | None
 
 
+@functools.lru_cache(maxsize=65536)
 def natural_key(name: str | os.PathLike[str]) -> tuple[object, ...]:
     """Return a sort key under which ``a2`` comes before ``a10``, capitals beside small letters.
 
@@ -324,7 +326,11 @@ def read_info(path: Path) -> ImageInfo:
         if _orientation(image) >= 5:
             width, height = height, width
         taken, camera = _exif(image)
-        return ImageInfo(width, height, image.format or "", status.st_size, status.st_mtime, taken, camera or None)
+        return ImageInfo(width, height, _format(image), status.st_size, status.st_mtime, taken, camera or None)
+
+
+def _format(image: Image.Image) -> str:
+    return "JPEG" if image.format == "MPO" else image.format or ""  # phones append a second JPEG and call it MPO
 
 
 def _exif(image: Image.Image) -> tuple[str | None, str | None]:

@@ -42,6 +42,8 @@ def escape(name: str) -> str:
     >>> escape("a\tb\udcff.jpg")
     'a\\tb\\udcff.jpg'
     """
+    if name.isprintable() and "\\" not in name and not name.startswith("#"):
+        return name  # nearly all names; ten thousand are written at each keypress
     text = "".join(_escaped(char) for char in name)
     return f"\\{text}" if text.startswith("#") else text
 
@@ -59,7 +61,7 @@ def unescape(text: str) -> str:
     Raises:
         ValueError: there is a backslash that begins no escape; its text is the argument.
     """
-    return _ESCAPE.sub(_unescaped, text)
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
 
 
 def _unescaped(match: re.Match[str]) -> str:

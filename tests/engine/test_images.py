@@ -80,6 +80,13 @@ def test_the_content_decides_not_the_suffix(tmp_path: Path) -> None:
     assert open_image(tmp_path / "a.jpg").size == (40, 30)
 
 
+def test_a_phones_double_jpeg_is_a_jpeg(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (40, 30), "red")
+    picture.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[picture])
+    assert read_info(tmp_path / "a.jpg").format == "JPEG"
+    assert open_image(tmp_path / "a.jpg").size == (40, 30)
+
+
 def test_a_format_off_the_list_is_no_picture(tmp_path: Path) -> None:
     _save(tmp_path / "a.ppm").rename(tmp_path / "a.jpg")
     with pytest.raises(ImageError, match="not a picture"):
