@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= beholder-demo
 
-.PHONY: run demo test check lint lock clean
+.PHONY: run demo test check lint bench lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/beholder demo $(DEMO) --open
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.lock
