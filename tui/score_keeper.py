@@ -69,6 +69,10 @@ class ScoreKeeper:
         """Make the last undone change again."""
         self._hand_over(lambda book: ScoresChanged(book.redo()))
 
+    def close(self) -> None:
+        """Take no more work; what was handed over is still done."""
+        self._thread.shutdown(wait=False)
+
     def _hand_over(self, work: Callable[[ScoreBook], TextualMessage], *, reading: bool = False) -> None:
         self._thread.submit(self._do, work, reading)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from textual.binding import Binding
 from textual.widgets import Static
 
@@ -102,6 +103,17 @@ async def test_damaged_settings_are_told_at_the_start(tmp_path: Path) -> None:
         await wait_for(pilot, lambda: isinstance(app.screen, ErrorDialog), "the error dialog")
         message = app.screen.query_one("#error-message", Static)
         assert "settings.toml is damaged" in str(message.render())
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 12), (200, 60)])
+async def test_every_size_of_terminal_is_survived(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = make_app(tmp_path, ["a.jpg", "b.jpg"])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "a.jpg" in screen_text(app), "the photos")
+        await pilot.resize_terminal(*size)
+        await pilot.press("g", "down", "g", "f2", "f1", "escape", "escape")
+        await wait_for(pilot, lambda: area(app) == "home", "Home")
 
 
 def test_every_binding_has_a_unique_id_and_texts_in_both_languages() -> None:

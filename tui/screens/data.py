@@ -69,7 +69,7 @@ class DataScreen(BaseScreen):
         columns = (
             Column(t("app.data.name")),
             Column(t("app.data.score"), 7, "right"),
-            Column(t("app.data.state"), 9, wide_only=True),
+            Column(t("app.data.state"), 9, from_width=44),
         )
         with Horizontal(id="data"):
             with Vertical(id="list"):
@@ -105,6 +105,12 @@ class DataScreen(BaseScreen):
         self.keeper = ScoreKeeper(self.workspace, self)
         super().on_mount()
         self.set_interval(_POLL_SECONDS, self.look_for_changes)
+
+    def on_unmount(self) -> None:
+        """Let the scores' thread end once everything is written."""
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
 
     def on_screen_resume(self) -> None:
         """Look at once when the screen is shown again."""

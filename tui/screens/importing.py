@@ -82,9 +82,9 @@ class ImportScreen(BaseScreen):
         """Yield the form, the status line, the table, the photo and the score field."""
         columns = (
             Column(t("app.data.name")),
-            Column(t("app.import.size"), 8, "right", wide_only=True),
+            Column(t("app.import.size"), 8, "right", from_width=60),
             Column(t("app.data.score"), 6, "right"),
-            Column(t("app.import.why"), wide_only=True),
+            Column(t("app.import.why"), from_width=56),
             Column(t("app.data.state"), 10),
         )
         yield ImportForm(id="form")
@@ -174,6 +174,8 @@ class ImportScreen(BaseScreen):
         except Interrupted:
             self.notify(t("app.import.stopped"), markup=False)
         finally:
+            if self.stop is not None:
+                self.stop.ask()  # when the app closes, the thread must not keep it waiting
             self.post_message(done(result))
 
     @on(Worked)

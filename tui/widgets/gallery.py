@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.text import Text
-from textual import events
+from textual import events, work
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
@@ -167,9 +166,9 @@ class Gallery(RowList[Any]):
         wanted = [(self._key(row), self._path_of(row)) for row in self.rows[first:last]]
         missing = [(name, path) for name, path in wanted if name not in self._tiles]
         if missing:
-            load: Callable[[], Coroutine[None, None, None]] = partial(self._load, missing)
-            self.run_worker(load, group="gallery", exclusive=True)
+            self._load(missing)
 
+    @work(group="gallery", exclusive=True)
     async def _load(self, missing: Sequence[tuple[str, Path]]) -> None:
         for name, path in missing:
             try:

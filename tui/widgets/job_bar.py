@@ -70,8 +70,9 @@ def job_line(seen: Sequence[Mapping[str, Any]], running: int) -> str:
     for event in seen:
         if event["type"] in {"phase", "progress"}:
             phase = str(event.get("phase", ""))
-            total = event.get("total")
+            total, eta = event.get("total"), event.get("eta")
             done = f" {100 * int(event['done']) // int(total)} %" if total else ""
+            done += f" · {t('app.import.left', seconds=round(eta))}" if eta and eta >= 1 else ""
     more = f" +{running - 1}" if running > 1 else ""
     return f"● {phase_name(phase)}{done}{more}"
 

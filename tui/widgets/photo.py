@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from rich.segment import Segment
 from rich.text import Text
-from textual import events
+from textual import events, work
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -136,9 +134,9 @@ class Photo(Widget):
         if key in self._kept:
             self._put(key, self._kept[key], "")
         else:
-            load: Callable[[], Coroutine[None, None, None]] = partial(self._load, key, self.cells)
-            self.run_worker(load, group="photo", exclusive=True)
+            self._load(key, self.cells)
 
+    @work(group="photo", exclusive=True)
     async def _load(self, key: _Key, cells: Cells) -> None:
         await asyncio.sleep(_SETTLE_SECONDS)
         path, _, columns, rows, _ = key

@@ -24,16 +24,13 @@ class Column:
         title: its heading, in the present language.
         width: in cells; 0 shares the room that is left.
         justify: where its text stands.
-        wide_only: leave it out where the table is narrower than 56 cells.
+        from_width: leave it out where the table is narrower than this, in cells.
     """
 
     title: str
     width: int = 0
     justify: Literal["left", "right"] = "left"
-    wide_only: bool = False
-
-
-_NARROW = 56
+    from_width: int = 0
 
 
 class ScoreTable(RowList[Any]):
@@ -118,9 +115,7 @@ class ScoreTable(RowList[Any]):
 
     def _line(self, cells: Sequence[str | Text], width: int, style: Style) -> Strip:
         shown = [
-            (column, cell)
-            for column, cell in zip(self._columns, cells, strict=True)
-            if width >= _NARROW or not column.wide_only
+            (column, cell) for column, cell in zip(self._columns, cells, strict=True) if width >= column.from_width
         ]
         fixed = sum(column.width for column, _ in shown) + len(shown) + 1
         flexible = sum(column.width == 0 for column, _ in shown)
