@@ -111,3 +111,26 @@ def workspace_factory(tmp_path: Path, photo_folder: Path) -> WorkspaceFactory:
 def workspace(workspace_factory: WorkspaceFactory) -> Workspace:
     """A workspace with 30 scored photos."""
     return workspace_factory()
+
+
+@pytest.fixture(scope="session")
+def trained_workspace(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Workspace:
+    """A workspace with 30 scored photos and one model that was really trained, named ``first``. Read only."""
+    from engine.labels.scorebook import ScoreBook
+    from engine.training.run import run_training
+    from engine.training.spec import TrainSpec
+
+    workspace = Workspace(tmp_path_factory.mktemp("trained"))
+    workspace.create()
+    for photo in photo_folder.iterdir():
+        shutil.copy2(photo, workspace.data / photo.name)
+    ScoreBook(workspace).set_many({photo.name: float(photo.stem.split("_")[0]) for photo in photo_folder.iterdir()})
+    for _ in run_training(workspace, TrainSpec(model="taste", name="first")):
+        pass
+    return workspace
+
+
+@pytest.fixture
+def workspace_with_model(trained_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of `trained_workspace` that a test may change."""
+    return Workspace(Path(shutil.copytree(trained_workspace.root, tmp_path / "with-model")))

@@ -108,7 +108,7 @@ def _call(session: Session, arguments: list[str]) -> int:
 
 def build() -> typer.Typer:
     """Return the typer app with all commands, its texts in the present language."""
-    from tui.commands import REGISTER
+    from tui.commands import backbones, demo, doctor, importing, jobs, models, predict, scores, train, workspace
 
     app = typer.Typer(
         cls=HelpfulGroup,
@@ -119,6 +119,6 @@ def build() -> typer.Typer:
         options_metavar=t("cli.help.options_place"),
         subcommand_metavar=t("cli.help.command_place"),
     )
-    for register in REGISTER:
-        register(app)
+    for group in (demo, workspace, importing, scores, backbones, train, jobs, models, predict, doctor):
+        group.register(app)
     return app

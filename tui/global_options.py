@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import UsageError
 from tui.i18n import LANGUAGES
@@ -69,7 +69,8 @@ def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[s
     >>> take_global_options(["train", "-w", "album", "--name", "--quiet"])[1]
     ['train', '--name', '--quiet']
     """
-    options, rest = GlobalOptions(), []
+    found: dict[str, Any] = {}
+    rest: list[str] = []
     words = list(arguments)
     while words:
         word = words.pop(0)
@@ -78,15 +79,16 @@ def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[s
             break
         name, equals, value = word.partition("=")
         if word in _FLAGS:
-            options = dataclasses.replace(options, **{_FLAGS[word]: True})
+            found[_FLAGS[word]] = True
         elif name in _VALUES and (equals or word in _VALUES):
             if not equals and not words:
                 raise UsageError("{option} needs a value.", remedy="See beholder --help.", option=name)
-            options = dataclasses.replace(options, **{_VALUES[name]: value if equals else words.pop(0)})
+            found[_VALUES[name]] = value if equals else words.pop(0)
         else:
             rest.append(word)
             if word in OPTIONS_WITH_VALUE and words:
                 rest.append(words.pop(0))
+    options = GlobalOptions(**found)
     if options.language is not None and options.language not in LANGUAGES:
         raise UsageError(
             "beholder does not speak “{language}”.",

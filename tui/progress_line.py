@@ -115,7 +115,7 @@ def duration(seconds: float) -> str:
     >>> duration(4.24), duration(75), duration(3700)
     ('4.2 s', '1:15', '1:01:40')
     """
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -115,6 +115,7 @@ def _rows(
             progress.failure(row["path"], row["error"])
         progress.clear()
         yield row
+    progress.clear()
 
 
 def _write(rows: Iterable[Row], form: Form, out: Path | None, sort: str | None, top: int | None) -> None:
