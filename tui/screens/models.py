@@ -47,6 +47,23 @@ class ManifestRead(Message):
     error: BeholderError | None = None
 
 
+class BundleTable(ScoreTable):
+    """The models; Enter, which every table has, is shown in the footer here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [bind("enter", "select", "models.key.use", id="models.use")]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        columns = (
+            Column(t("models.name")),
+            Column(t("models.family"), 14, from_width=56),
+            Column(t("models.created"), 11, from_width=56),
+            Column(t("models.n"), 6, "right"),
+            Column("SRCC", 5, "right"),
+            Column("MAE", 5, "right"),
+        )
+        super().__init__(lambda info: info.model_id, _cells, columns, id=id)
+
+
 class ModelsScreen(BaseScreen):
     """The room where trained models are kept."""
 
@@ -54,40 +71,35 @@ class ModelsScreen(BaseScreen):
     help_key = "models.help"
     CSS_PATH = "models.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("enter", "use", "models.key.use", id="models.use"),
         bind("delete", "delete", "models.key.delete", id="models.delete"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._was_left = False
+
     def body(self) -> ComposeResult:
         with Horizontal(id="models-body"):
-            yield ScoreTable(
-                lambda info: info.model_id,
-                _cells,
-                (
-                    Column(t("models.name")),
-                    Column(t("models.family"), 14, wide_only=True),
-                    Column(t("models.created"), 11, wide_only=True),
-                    Column(t("models.n"), 5, "right"),
-                    Column("SRCC", 5, "right"),
-                    Column("MAE", 5, "right"),
-                ),
-                id="bundles",
-            )
+            yield BundleTable(id="bundles")
             with VerticalScroll(id="model-pane", can_focus=False):
                 yield Static("", id="model-detail", markup=False)
         yield Static(t("models.none"), id="models-none", markup=False)
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one(ScoreTable).focus()
+        self.query_one(BundleTable).focus()
 
     def fill(self) -> None:
         self._refresh()
 
     def on_screen_resume(self) -> None:
         """Look again: a training may have ended meanwhile."""
-        if self.is_mounted:
+        if self._was_left:
             self._refresh()
+
+    def on_screen_suspend(self) -> None:
+        """Remember that others may change things from now on."""
+        self._was_left = True
 
     def _refresh(self) -> None:
         async def read() -> None:
@@ -98,16 +110,16 @@ class ModelsScreen(BaseScreen):
     @on(BundlesListed)
     def _listed(self, message: BundlesListed) -> None:
         self.set_class(not message.bundles, "-none")
-        self.query_one(ScoreTable).set_rows(list(message.bundles))
+        self.query_one(BundleTable).set_rows(list(message.bundles))
         self.refresh_bindings()
 
     @property
     def current(self) -> BundleInfo | None:
         """The highlighted model."""
-        return self.query_one(ScoreTable).row if self.is_mounted else None
+        return self.query_one(BundleTable).row if self.is_mounted else None
 
-    @on(ScoreTable.RowHighlighted)
-    def _highlighted(self, message: ScoreTable.RowHighlighted) -> None:
+    @on(BundleTable.RowHighlighted)
+    def _highlighted(self, message: BundleTable.RowHighlighted) -> None:
         self.refresh_bindings()
         info: BundleInfo | None = message.row
         if info is None:
@@ -136,12 +148,12 @@ class ModelsScreen(BaseScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the keys only where there is a model."""
-        if action in {"use", "delete"}:
+        if action == "delete":
             return self.current is not None
         return super().check_action(action, parameters)
 
-    @on(ScoreTable.RowSelected)
-    def action_use(self) -> None:
+    @on(BundleTable.RowSelected)
+    def _use(self) -> None:
         """Go to Predict with this model."""
         if self.current is not None:
             cast("PredictScreen", self.beholder.room("predict")).choose_model(self.current.model_id)

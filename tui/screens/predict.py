@@ -96,7 +96,9 @@ class PredictScreen(BaseScreen):
         self.job_id = ""
         self.state = ""
         self.story = JobStory()
+        self._was_left = False
         self._title = ""
+        self._is_folder = False
         self._offset = 0
         self._wanted_model = ""
         self._typed = ""
@@ -134,8 +136,12 @@ class PredictScreen(BaseScreen):
 
     def on_screen_resume(self) -> None:
         """Look again at the models: one may have been trained or deleted."""
-        if self.is_mounted:
+        if self._was_left:
             self._refresh()
+
+    def on_screen_suspend(self) -> None:
+        """Remember that others may change things from now on."""
+        self._was_left = True
 
     def choose_model(self, model_id: str) -> None:
         """Choose a model, now or as soon as the list was read."""
@@ -235,10 +241,10 @@ class PredictScreen(BaseScreen):
         self.query_one(PredictionTable).clear()
         self._shape()
         self._show_status()
+        if message.is_folder and self.focused in (self.query_one("#path"), self.query_one("#go")):
+            self.query_one(PredictionTable).focus()
         self.beholder.follow_job(message.job_id)
         self._advance()
-
-    _is_folder = False
 
     def _shape(self) -> None:
         self.set_class(bool(self.job_id) and self._is_folder, "-many")

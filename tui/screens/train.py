@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual import on
@@ -86,6 +86,7 @@ class TrainScreen(BaseScreen):
         self.job_id = ""
         self.state = ""
         self.story = JobStory()
+        self._was_left = False
         self._jobs: list[JobLine] = []
 
     def body(self) -> ComposeResult:
@@ -115,8 +116,12 @@ class TrainScreen(BaseScreen):
 
     def on_screen_resume(self) -> None:
         """Look again at scores and jobs: another screen or person may have changed them."""
-        if self.is_mounted:
+        if self._was_left:
             self._refresh()
+
+    def on_screen_suspend(self) -> None:
+        """Remember that others may change things from now on."""
+        self._was_left = True
 
     # --- what comes from disk ---------------------------------------------------------------------------------
 
@@ -156,7 +161,6 @@ class TrainScreen(BaseScreen):
     @on(JobsListed)
     def _jobs_listed(self, message: JobsListed) -> None:
         self._jobs = list(message.jobs)
-        self.query_one(JobList).show(self._jobs)
         self.set_class(not self._jobs, "-no-jobs")
         if not self.job_id and self._jobs:
             running = [job for job in self._jobs if job.state not in ENDED]
@@ -182,7 +186,7 @@ class TrainScreen(BaseScreen):
 
     def _show_job(self, job_id: str) -> None:
         self.job_id, self.story = job_id, JobStory()
-        self.query_one(LossPlot).clear(t("train.no_curve"))
+        self.query_one(LossPlot).clear()
         self._take_state()
         self.query_one(JobList).mark(job_id)
         if self.state not in ENDED:
@@ -222,6 +226,9 @@ class TrainScreen(BaseScreen):
 
     def _show_status(self) -> None:
         status = self.query_one(JobStatus)
+        self._jobs = [replace(job, state=self.state) if job.job_id == self.job_id else job for job in self._jobs]
+        self.query_one(JobList).show(self._jobs)
+        self.query_one(LossPlot).hint = t("train.never_learned" if self.state in ENDED else "train.no_curve")
         if self.job_id:
             title = next((job.title for job in self._jobs if job.job_id == self.job_id), "")
             status.show(self.job_id, title, self.state, self.story)

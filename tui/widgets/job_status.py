@@ -18,13 +18,13 @@ from tui.job_story import ENDED, JobStory, duration_text, state_text
 _MARKS = {"finished": ("✔", "green"), "failed": ("✖", "red"), "crashed": ("✖", "red"), "cancelled": ("■", "yellow")}
 _METRICS = (("srcc", "SRCC"), ("plcc", "PLCC"), ("mae", "MAE"), ("rmse", "RMSE"), ("r2", "R²"), ("n", "n"))
 _PARTS = {"test": "story.part_test", "cv": "story.part_cv", "baseline": "story.part_baseline"}
-_BAR = 16
+_BAR = 60
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return the metrics of each part as a table of few cells, the plain baseline in the last row."""
     table = Table.grid(padding=(0, 1))
-    table.add_column()
+    table.add_column(no_wrap=True)
     for _ in _METRICS:
         table.add_column(justify="right")
     table.add_row("", *(Text(label, "dim") for _, label in _METRICS))
@@ -49,7 +49,7 @@ class JobStatus(Vertical):
     DEFAULT_CSS = """
     JobStatus { height: auto; }
     JobStatus > Static { height: auto; width: 1fr; }
-    JobStatus > #status-notes { color: $text-muted; max-height: 4; }
+    JobStatus > #status-notes { color: $text-muted; max-height: 6; }
     JobStatus > #status-error { color: $text-error; }
     JobStatus > .-none { display: none; }
     """
@@ -73,14 +73,10 @@ class JobStatus(Vertical):
         mark, colour = _MARKS.get(state, ("●", "cyan"))
         line = Text.assemble((f"{mark} {state_text(state)}", colour), "  ", (display_name(title), "bold"))
         self._put("#status-line", line)
-        self._put("#status-progress", None if state in ENDED else _bar(story))
+        self._put("#status-progress", None if state in ENDED else _bar(story, min(_BAR, self.content_size.width)))
         self._put("#status-error", self._error_text(job_id, state, story))
         self._put("#status-metrics", metrics_table(story.metrics) if story.metrics else None)
-        notes = []
-        if story.result and "seconds" in story.result:
-            notes.append(t("train.done", time=duration_text(float(story.result["seconds"]))))
-        notes += [say(note) for note in story.notices[-3:]]
-        notes += [f"{display_name(path)}: {say(reason)}" for path, reason in story.failures[-1:]]
+        notes = _notes(story)
         self._put("#status-notes", Text("\n".join(notes)) if notes else None)
 
     def clear(self) -> None:
@@ -105,10 +101,20 @@ class JobStatus(Vertical):
             static.update(content)
 
 
-def _bar(story: JobStory) -> Text:
+def _notes(story: JobStory) -> list[str]:
+    """Return the last few things that a person should know, the outcome first."""
+    notes = []
+    if story.result and "seconds" in story.result:
+        notes.append(t("train.done", time=duration_text(float(story.result["seconds"]))))
+    if story.failures:
+        notes.append(t("story.failures", n=len(story.failures), reason=say(story.failures[-1][1])))
+    return notes + [say(note) for note in story.notices[-1:]]
+
+
+def _bar(story: JobStory, width: int) -> Text:
     fraction = story.fraction()
-    text = Text(no_wrap=True, overflow="ellipsis")
+    text = Text(story.progress_text())
     if fraction is not None:
-        full = round(_BAR * fraction)
-        text.append("━" * full, "cyan").append("━" * (_BAR - full), "bright_black").append(" ")
-    return text.append(story.progress_text())
+        full = round(width * fraction)
+        text.append("\n").append("━" * full, "cyan").append("━" * (width - full), "bright_black")
+    return text

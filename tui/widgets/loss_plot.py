@@ -87,11 +87,21 @@ class LossPlot(Vertical):
         """The line above the curves, as text."""
         return self._legend().plain
 
-    def clear(self, hint: str | None = None) -> None:
-        """Forget all points, and show the hint again (or another one)."""
+    @property
+    def hint(self) -> str:
+        """What is shown while there is nothing to draw."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        if text != self._hint:
+            self._hint = text
+            if self.is_mounted:
+                self.query_one("#plot-hint", Static).update(text)
+
+    def clear(self) -> None:
+        """Forget all points."""
         self._train, self._validation = ([], []), ([], [])
-        if hint is not None:
-            self._hint = hint
         self._draw()
 
     def add_points(self, events: Iterable[Mapping[str, Any]]) -> None:
@@ -136,7 +146,6 @@ class LossPlot(Vertical):
         self.set_class(drawn, "-drawn")
         self.set_class(not drawn, "-empty")
         if not drawn:
-            self.query_one("#plot-hint", Static).update(self._hint)
             return
         self.query_one("#plot-legend", Static).update(self._legend())
         plot = self.query_one(PlotextPlot)

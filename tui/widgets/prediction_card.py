@@ -31,9 +31,10 @@ class PredictionCard(Vertical):
     PredictionCard > #card-correct Label { width: auto; padding-right: 1; color: $text-muted; }
     PredictionCard > #card-correct Input { width: 10; background: $boost; }
     PredictionCard > #card-correct Input:focus { background-tint: $primary 20%; }
-    PredictionCard > #card-correct #card-said { width: 1fr; padding-left: 1; color: $text-muted; }
-    PredictionCard > #card-correct #card-said.-bad { color: $text-error; }
-    PredictionCard.-empty > #card-correct { display: none; }
+    PredictionCard > #card-said { height: auto; max-height: 2; color: $text-muted; display: none; }
+    PredictionCard > #card-said.-bad { color: $text-error; }
+    PredictionCard > #card-said.-said { display: block; }
+    PredictionCard.-empty > #card-correct, PredictionCard.-empty > #card-said { display: none; }
     """
 
     @dataclass
@@ -60,7 +61,7 @@ class PredictionCard(Vertical):
         with Horizontal(id="card-correct"):
             yield Label(t("predict.your_score"))
             yield Input(id="correct", compact=True, max_length=10)
-            yield Static("", id="card-said", markup=False)
+        yield Static("", id="card-said", markup=False)
 
     @property
     def path(self) -> Path | None:
@@ -86,10 +87,11 @@ class PredictionCard(Vertical):
             self.say("")
 
     def say(self, text: str, *, bad: bool = False) -> None:
-        """Show a line beside the field."""
+        """Show a line below the field; an empty text hides it."""
         said = self.query_one("#card-said", Static)
         said.update(text)
         said.set_class(bad, "-bad")
+        said.set_class(bool(text), "-said")
 
     def focus_field(self) -> None:
         """Put the focus into the field."""

@@ -68,7 +68,7 @@ class PredictionTable(ScoreTable):
     def __init__(self, *, id: str | None = None) -> None:
         columns = (
             Column(t("predict.column_score"), 6, "right"),
-            Column(t("predict.column_range"), 11, wide_only=True),
+            Column(t("predict.column_range"), 11, from_width=56),
             Column(t("predict.column_photo")),
         )
         super().__init__(lambda row: str(row.path), self._cells_of, columns, id=id)
@@ -80,9 +80,9 @@ class PredictionTable(ScoreTable):
         self.set_rows([])
 
     def add_rows(self, rows: Iterable[PredictedRow]) -> None:
-        """Sort further rows in; the cursor follows the best photo until the person takes the table over."""
+        """Sort further rows in; a cursor at the top stays at the top, any other one stays on its photo."""
         merged = sorted([*self.rows, *rows], key=lambda row: row.rank)
-        self.set_rows(merged, select=None if self.has_focus or not merged else str(merged[0].path))
+        self.set_rows(merged, select=None if self.cursor or not merged else str(merged[0].path))
 
     def reason(self, row: PredictedRow) -> str:
         """Return why a photo has no score, in the present language where that is known."""
