@@ -76,18 +76,23 @@ def _run(options: GlobalOptions, rest: list[str]) -> int:
     )
     if not rest and not os.environ.get("_BEHOLDER_COMPLETE"):
         if sys.stdin.isatty() and sys.stdout.isatty():
-            return open_app(session.workspace)
+            return open_app(session.workspace, options.language)
         _call(session, ["--help"])
         return UsageError.exit_code
     with terminate_interrupts():
         return _call(session, rest)
 
 
-def open_app(workspace: Workspace) -> int:
-    """Open the full-screen app on a workspace and return its exit code once it is closed."""
+def open_app(workspace: Workspace, language: str | None = None) -> int:
+    """Open the full-screen app and return its exit code once it is closed.
+
+    Args:
+        workspace: what it shows.
+        language: what was asked for; None means: as the workspace's settings or the terminal say.
+    """
     from tui.app import BeholderApp
 
-    app = BeholderApp(workspace)
+    app = BeholderApp(workspace, language)
     app.run()
     return app.return_code or 0
 

@@ -16,6 +16,8 @@ from tui.cell_width import pad, width, wrap
 from tui.i18n import t
 
 _INDENT = "  "
+# The order in which a newcomer meets them; typer would put the groups last.
+_ORDER = ("demo", "init", "import", "scores", "backbones", "train", "jobs", "models", "predict", "doctor")
 
 
 def add_command(
@@ -68,6 +70,9 @@ class HelpfulCommand(TyperCommand):
 class HelpfulGroup(TyperGroup):
     """A group of commands: our help page, and a hint for a misspelt command."""
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else 0)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         rows = []
         for name in self.list_commands(ctx):
@@ -75,6 +80,13 @@ class HelpfulGroup(TyperGroup):
             if command is not None and not command.hidden:
                 rows.append((name, (command.help or "").split("\n")[0]))
         formatter.write(_page(self, ctx, rows))
+
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **settings)  # which prints help, where it is asked for
+        except BrokenPipeError:
+            silence_stdout()
+            raise typer.Exit(0) from None
 
     def invoke(self, ctx: Any) -> Any:
         return _invoke(lambda: super(HelpfulGroup, self).invoke(ctx))

@@ -71,7 +71,12 @@ def write_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], out: P
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[TextIO]:
-    """Open a file beside `out` that takes its place when the block ends well."""
+    """Open a file beside `out` that takes its place when the block ends well; a device or pipe is written directly."""
+    out = out.resolve()
+    if out.exists() and not out.is_file():
+        with disk_errors(out), out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            yield stream
+        return
     with disk_errors(out):
         handle, name = tempfile.mkstemp(prefix=f".{out.name[:40]}.", suffix=".part", dir=out.parent)
         part = Path(name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import NotFound, UsageError
+from engine.errors import NeedMissing, NotFound, UsageError
 from engine.outputs.tables import Format, format_of, write_rows
 
 COLUMNS = ("path", "score", "error")
@@ -76,6 +76,20 @@ def test_an_interrupted_file_stays_as_it_was(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="nowhere"):
         write_rows(ROWS, COLUMNS, tmp_path / "nowhere" / "x.csv", "csv")
+
+
+def test_a_full_disk_is_said_and_a_device_stays_one() -> None:
+    device = Path("/dev/full")
+    with pytest.raises(NeedMissing, match="full"):
+        write_rows(ROWS, COLUMNS, device, "csv")
+    assert device.is_char_device()
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(tmp_path / "target.csv")
+    write_rows(ROWS, COLUMNS, tmp_path / "link.csv", "csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "target.csv").read_text("utf-8", "surrogateescape").startswith("path,score,error\n")
 
 
 def test_the_suffix_names_the_format() -> None:

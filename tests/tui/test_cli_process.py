@@ -17,6 +17,8 @@ import termios
 import time
 from pathlib import Path
 
+import pytest
+
 from engine.jobs import client
 from engine.labels.scorebook import ScoreBook
 from engine.workspace import Workspace
@@ -79,9 +81,10 @@ def test_json_on_stdout_is_pure(trained_workspace: Workspace, new_photos: Path) 
     assert all(line.startswith("{") for line in answer.stderr.splitlines())
 
 
-def test_a_reader_that_has_enough_ends_it_silently(workspace: Workspace) -> None:
+@pytest.mark.parametrize("arguments", [["scores", "list"], ["--help"], ["train", "--help"], ["doctor", "--json"]])
+def test_a_reader_that_has_enough_ends_it_silently(workspace: Workspace, arguments: list[str]) -> None:
     writer = subprocess.Popen(
-        [*BEHOLDER, "-w", str(workspace.root), "scores", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*BEHOLDER, "-w", str(workspace.root), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert writer.stdout is not None
     assert writer.stderr is not None

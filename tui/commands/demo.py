@@ -16,7 +16,7 @@ from engine.workspace import Workspace, format_score
 from tui.commands.importing import finish, show
 from tui.commands.train import metric
 from tui.help_pages import add_command
-from tui.i18n import say, t
+from tui.i18n import language, say, t
 from tui.interrupts import StopSwitch
 from tui.progress_line import ProgressLine, duration
 from tui.session import Session
@@ -80,7 +80,7 @@ def demo(
     if open_it:
         from tui.cli import open_app
 
-        return open_app(workspace)
+        return open_app(workspace, language())
     return 0
 
 
