@@ -86,7 +86,6 @@ class ModelsScreen(BaseScreen):
         yield Static(t("models.none"), id="models-none", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one(BundleTable).focus()
 
     def fill(self) -> None:

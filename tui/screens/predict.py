@@ -120,7 +120,6 @@ class PredictScreen(BaseScreen):
             yield PredictionCard(id="card")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.beholder.job_progress.subscribe(self, self._progressed)
         self.query_one("#path", Input).focus()
 

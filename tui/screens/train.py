@@ -102,7 +102,6 @@ class TrainScreen(BaseScreen):
                 yield Button(t("train.stop"), id="stop", compact=True, variant="error")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.beholder.job_progress.subscribe(self, self._progressed)
         self.set_interval(_STATE_SECONDS, self._poll)
 

@@ -19,7 +19,7 @@ from tui.messages import JobProgress
 if TYPE_CHECKING:
     from tui.app import BeholderApp
 
-_ENDINGS = {"finished", "failed", "cancelled"}
+_ENDINGS = {"finished", "failed", "cancelled", "crashed"}
 
 
 class RoomTab(Static):
