@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import App
@@ -23,7 +23,7 @@ from tui.dialogs.error import ErrorDialog
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
 from tui.messages import JobProgress
-from tui.screens.base import BaseScreen
+from tui.screens.base import BaseScreen, Work
 from tui.theme import DARK, LIGHT
 
 _ROOMS = {
@@ -80,7 +80,7 @@ class BeholderApp(App[None]):
         """Pick up the jobs that still run."""
         if self._early_error is not None:
             self.show_error(self._early_error)
-        self.in_background(self._follow_running_jobs(), "jobs")
+        self.in_background(self._follow_running_jobs, "jobs")
 
     def room(self, area: str) -> BaseScreen:
         """Return the screen of an area; it is imported and made when it is first wanted, then kept."""
@@ -133,18 +133,18 @@ class BeholderApp(App[None]):
         """Open the error dialog."""
         self.push_screen(ErrorDialog(error))
 
-    def in_background(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
-        """Run a coroutine as a worker of the app; its errors become a dialog.
+    def in_background(self, work: Work, group: str) -> Worker[None]:
+        """Run work as a worker of the app; its errors become a dialog.
 
         Args:
-            work: the coroutine.
+            work: a coroutine, or a function that returns one.
             group: a newer worker of the same group ends the older one.
         """
-        return self.run_worker(self._guarded(work), group=group, exclusive=True)
+        return self.run_worker(partial(self._guarded, work), group=group, exclusive=True)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Work) -> None:
         try:
-            await work
+            await (work() if callable(work) else work)
         except BeholderError as error:
             self.show_error(error)
         except OSError as error:
@@ -161,7 +161,7 @@ class BeholderApp(App[None]):
         """Follow a job from its first event until it ends; screens hear of it through `job_progress`."""
         if job_id not in self.job_events:
             self.job_events[job_id] = []
-            self.in_background(self._follow(job_id), f"job-{job_id}")
+            self.in_background(partial(self._follow, job_id), f"job-{job_id}")
 
     async def _follow(self, job_id: str) -> None:
         async for batch in afollow(self.workspace, job_id):
@@ -193,4 +193,4 @@ class BeholderApp(App[None]):
                 lambda: self.workspace.save_settings(replace(self.workspace.settings(), **choices))  # type: ignore[arg-type]
             )
 
-        self.in_background(save(), "settings")
+        self.in_background(save, "settings")

@@ -22,6 +22,7 @@ from tui.screens.data import DataScreen
 from tui.screens.help import HelpDialog
 from tui.screens.home import HomeScreen
 from tui.screens.importing import ImportScreen
+from tui.screens.scoring import ScoringScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.row_list import RowList
 
@@ -117,9 +118,11 @@ async def test_every_size_of_terminal_is_survived(tmp_path: Path, size: tuple[in
 
 
 def test_every_binding_has_a_unique_id_and_texts_in_both_languages() -> None:
-    owners = [HomeScreen, ImportScreen, DataScreen, RowList, Gallery, ErrorDialog, HelpDialog]
+    owners = [HomeScreen, ImportScreen, DataScreen, ScoringScreen, RowList, Gallery, ErrorDialog, HelpDialog]
     groups = [APP_BINDINGS, *(owner.BINDINGS for owner in owners)]
-    bindings = [binding for group in groups for binding in group if isinstance(binding, Binding)]
+    bindings = [
+        binding for group in groups for binding in group if isinstance(binding, Binding) and binding.description
+    ]
     assert len(bindings) > 25
     identities = [binding.id for binding in bindings]
     assert len(set(identities)) == len(identities)

@@ -43,6 +43,16 @@ async def test_typed_scores_reach_the_disk_in_order_and_the_cursor_advances(tmp_
         assert screen.rows.row.name == "p3.jpg"
 
 
+async def test_a_burst_of_keys_takes_effect_in_its_order(tmp_path: Path) -> None:
+    app = make_app(tmp_path, NAMES)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, app, 12)
+        for key in ["8", "5", "enter", "7", "1", "enter", "down", "3", "9", "down", "4", "enter", "end", "6", "enter"]:
+            app.simulate_key(key)
+        expected = "p0.jpg\t85\np1.jpg\t71\np3.jpg\t39\np4.jpg\t4\np11.jpg\t6\n"
+        await wait_for(pilot, lambda: saved(app) == expected, "the scores of the whole burst")
+
+
 async def test_undo_and_redo(tmp_path: Path) -> None:
     app = make_app(tmp_path, NAMES)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tui.app import BeholderApp
 
 ResultT = TypeVar("ResultT")
+Work = Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]]
 
 
 class BaseScreen(Screen[None]):
@@ -74,11 +75,11 @@ class BaseScreen(Screen[None]):
             self.fill()
             self.refresh_bindings()
 
-    def in_background(self, work: Coroutine[Any, Any, None], group: str) -> Worker[None]:
-        """Run a coroutine as a worker of the app: it outlives this screen, its errors become a dialog.
+    def in_background(self, work: Work, group: str) -> Worker[None]:
+        """Run work as a worker of the app: it outlives this screen, its errors become a dialog.
 
         Args:
-            work: the coroutine; it must not touch widgets of a screen that may be gone.
+            work: a coroutine, or a function that returns one; it posts messages and touches no widget.
             group: a newer worker of the same group ends the older one.
         """
         return self.beholder.in_background(work, group)

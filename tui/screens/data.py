@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -22,8 +22,8 @@ from engine.workspace import Scale, format_score
 from tui.i18n import t
 from tui.keymap import bind
 from tui.score_keeper import ScoreKeeper, ScoresChanged, ScoresRead, ScoresRefused
-from tui.screens.base import BaseScreen
 from tui.screens.data_view import Album
+from tui.screens.scoring import ScoringScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.photo import Photo
 from tui.widgets.row_list import RowList
@@ -33,7 +33,7 @@ from tui.widgets.score_table import Column, ScoreTable
 _POLL_SECONDS = 1.0
 
 
-class DataScreen(BaseScreen):
+class DataScreen(ScoringScreen):
     """All photos with their scores, one of them large, and a field for its score."""
 
     area = "data"
@@ -93,10 +93,15 @@ class DataScreen(BaseScreen):
     def fill(self) -> None:
         """Show what is known, and read the rest."""
         try:
-            self.query_one("#score", ScoreField).scale = self.workspace.scale
+            self.field.scale = self.workspace.scale
         except BeholderError as error:
             self.beholder.show_error(error)
-        self.query_one("#filter", Input).display = bool(self.album.filter_text)
+        field = self.query_one("#filter", Input)
+        field.value, field.display = self.album.filter_text, bool(self.album.filter_text)
+        for rows in self.query(RowList):
+            rows.on_choose = self.enter_score
+        self._looking = None
+        self.remove_class("-gallery")
         self.rows.focus()
         self.redraw()
 
@@ -163,23 +168,24 @@ class DataScreen(BaseScreen):
             parts.append(t("app.data.by_score"))
         self.query_one("#counts", Static).update(Text(" · ".join(parts)))
 
-    @on(RowList.RowHighlighted)
-    def _highlighted(self, event: RowList.RowHighlighted) -> None:
-        if event.row_list is not self.rows:
-            return
-        entry, photo, field = self.rows.row, self.query_one(Photo), self.query_one(ScoreField)
-        if entry is None:
-            photo.show(None)
-            field.show(None, enabled=False)
-            self.query_one("#info", Static).update("")
-            return
-        if photo.path != self._path(entry) or not field.is_typing:
-            field.show(entry.score)
-        if photo.path != self._path(entry):
-            self.query_one("#info", Static).update(Text(display_name(entry.name)))
-            self.in_background(self._read_info(entry.name), "info")
-        photo.show(self._path(entry))
+    def row_key(self, row: Entry) -> str:
+        """Return an entry's file name."""
+        return row.name
 
+    def show_row(self, row: Entry | None) -> None:
+        """Show the photo and begin to read its size, date and camera."""
+        self.query_one(Photo).show(None if row is None else self._path(row))
+        self.query_one("#info", Static).update(Text("" if row is None else display_name(row.name)))
+        if row is not None:
+            self._read_info(row.name)
+
+    def give(self, key: str, score: float | None) -> None:
+        """Show a score at once, and hand it to the thread that writes it."""
+        self.album.put(key, score)
+        if self.keeper is not None:
+            self.keeper.set(key, score)
+
+    @work(group="info", exclusive=True)
     async def _read_info(self, name: str) -> None:
         await asyncio.sleep(0.05)
         try:
@@ -196,42 +202,18 @@ class DataScreen(BaseScreen):
             self.query_one("#info", Static).update(text.append(display_name(message.text), style="dim"))
 
     def on_key(self, event: events.Key) -> None:
-        """Give digits and the like to the score field, wherever the focus is."""
-        if isinstance(self.focused, Input):
-            if event.key in {"escape", "down"}:
-                event.stop()
-                self._leave_filter(keep=event.key == "down")
-            return
-        field = self.query_one(ScoreField)
-        if field.is_typing and event.key in {"up", "down", "left", "right", "pageup", "pagedown", "home", "end"}:
-            if field.value() is not None:
-                field.enter()
-                event.stop()
-                event.prevent_default()
-            return
-        if field.take_key(event):
+        """Leave the filter with Escape or down."""
+        if isinstance(self.focused, Input) and event.key in {"escape", "down"}:
             event.stop()
-            event.prevent_default()
-
-    @on(RowList.RowSelected)
-    def _selected(self) -> None:
-        self.query_one(ScoreField).enter()
-
-    @on(ScoreField.Submitted)
-    def _submitted(self, event: ScoreField.Submitted) -> None:
-        entry, place = self.rows.row, self.rows.cursor
-        if entry is None or self.keeper is None:
-            return
-        following = self.rows.rows[place + 1].name if place + 1 < len(self.rows.rows) else None
-        if event.changed:
-            self.keeper.set(entry.name, event.score)
-            self.album.put(entry.name, event.score)
-        self.redraw(select=following)
+            self._leave_filter(keep=event.key == "down")
+        else:
+            super().on_key(event)
 
     def action_clear(self) -> None:
         """Take the score of the highlighted photo away."""
-        if self.rows.row is not None and self.rows.row.score is not None and self.keeper is not None:
-            self.keeper.set(self.rows.row.name, None)
+        if self.rows.row is not None and self.rows.row.score is not None:
+            self.give(self.rows.row.name, None)
+            self.redraw()
 
     def action_undo(self) -> None:
         """Take the last change back."""

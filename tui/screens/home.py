@@ -138,7 +138,7 @@ class HomeScreen(BaseScreen):
 
     def look(self) -> None:
         """Look through the workspace in a thread."""
-        self.in_background(self._survey(), "survey")
+        self.in_background(self._survey, "survey")
 
     async def _survey(self) -> None:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -27,7 +27,7 @@ from tui.i18n import say, t
 from tui.keymap import bind
 from tui.paths import parse_typed_path
 from tui.running import Stop, consume
-from tui.screens.base import BaseScreen
+from tui.screens.scoring import ScoringScreen
 from tui.widgets.import_form import ImportForm
 from tui.widgets.job_bar import phase_name
 from tui.widgets.photo import Photo
@@ -39,7 +39,7 @@ ResultT = TypeVar("ResultT")
 _BAR = 20
 
 
-class ImportScreen(BaseScreen):
+class ImportScreen(ScoringScreen):
     """A form, the preview as a table beside the photo, and the way into the training folder."""
 
     area = "import"
@@ -100,6 +100,8 @@ class ImportScreen(BaseScreen):
         """Put back what was typed and planned."""
         form = self.query_one(ImportForm)
         form.restore(self._form)
+        self.rows.on_choose = self.enter_score
+        self._looking = None
         self._show_plan()
         if not self.plan:
             form.query_one("#folder").focus()
@@ -116,7 +118,7 @@ class ImportScreen(BaseScreen):
             return self.stop is not None
         if action == "save":
             return self.stop is None and self.plan is not None
-        return True
+        return super().check_action(action, parameters)
 
     @on(ImportForm.Browse)
     def action_browse(self) -> None:
@@ -212,11 +214,10 @@ class ImportScreen(BaseScreen):
         items = self.plan.items if self.plan else ()
         self.query_one("#preview-area").display = bool(items)
         if self.plan is not None:
-            self.query_one("#score", ScoreField).scale = self.plan.scale
-            self._set_status(t("app.import.counts", **self.plan.counts))
+            self.field.scale = self.plan.scale
         elif self.stop is None:
             self._set_status(t("app.import.begin"))
-        self.query_one("#items", ScoreTable).set_rows(items)
+        self.redraw()
         self._refresh_controls()
 
     def _refresh_controls(self) -> None:
@@ -227,40 +228,43 @@ class ImportScreen(BaseScreen):
         self.status = text
         self.query_one("#status", Static).update(Text(text, no_wrap=True, overflow="ellipsis"))
 
-    @on(RowList.RowHighlighted)
-    def _highlighted(self) -> None:
-        item, field, photo = self._item, self.query_one(ScoreField), self.query_one(Photo)
-        field.show(item.score if item else None, enabled=item is not None and item.state != "bad")
-        photo.show(item.source if item else None)
-        self.query_one("#why", Static).update(Text(self._why(item) if item else ""))
-
     @property
-    def _item(self) -> ImportItem | None:
-        return self.query_one("#items", ScoreTable).row
+    def rows(self) -> RowList[Any]:
+        """The table of the preview."""
+        return self.query_one("#items", ScoreTable)
 
-    def on_key(self, event: events.Key) -> None:
-        """Give digits to the score field while the table has the focus."""
-        if isinstance(self.focused, ScoreTable) and self.query_one(ScoreField).take_key(event):
-            event.stop()
-            event.prevent_default()
+    def row_key(self, row: ImportItem) -> str:
+        """Return the path of an item's file."""
+        return _key(row)
 
-    @on(RowList.RowSelected)
-    def _selected(self) -> None:
-        self.query_one(ScoreField).enter()
+    def takes_score(self, row: ImportItem) -> bool:
+        """Say whether an item comes in at all, and may still be changed."""
+        return row.state != "bad" and self.stop is None
 
-    @on(ScoreField.Submitted)
-    def _submitted(self, event: ScoreField.Submitted) -> None:
-        table, item = self.query_one("#items", ScoreTable), self._item
-        if item is None or self.plan is None or self.stop is not None:
+    def show_row(self, row: ImportItem | None) -> None:
+        """Show the photo and where its score comes from."""
+        self.query_one(Photo).show(row.source if row else None)
+        self._show_why()
+
+    def _show_why(self) -> None:
+        row = self.rows.row
+        self.query_one("#why", Static).update(Text(self._why(row) if row else ""))
+
+    def give(self, key: str, score: float | None) -> None:
+        """Change an item's score in the plan."""
+        if self.plan is None or self.stop is not None:
             return
-        if event.changed:
-            self._edited.add(item.source)
-            items = list(self.plan.items)
-            items[table.cursor] = replace(item, score=event.score)
-            self.plan = replace(self.plan, items=tuple(items))
-        place = min(table.cursor + 1, len(self.plan.items) - 1)
-        table.set_rows(self.plan.items, select=_key(self.plan.items[place]))
-        self._set_status(t("app.import.counts", **self.plan.counts))
+        items = [replace(item, score=score) if _key(item) == key else item for item in self.plan.items]
+        self.plan = replace(self.plan, items=tuple(items))
+        self._edited.add(Path(key))
+        self.redraw()
+
+    def redraw(self, select: str | None = None) -> None:
+        """Show the plan as it is now."""
+        self.rows.set_rows(self.plan.items if self.plan else (), select=select)
+        self._show_why()
+        if self.plan is not None and self.stop is None:
+            self._set_status(t("app.import.counts", **self.plan.counts))
 
     def _cells(self, item: ImportItem) -> tuple[Any, ...]:
         states = {"new": t("app.state.new"), "same": t("app.state.same"), "bad": t("app.state.bad")}

@@ -66,6 +66,7 @@ class RowList(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False)
         super().__init__(id=id, classes=classes)
         self._key = key
         self.rows: Sequence[RowT] = ()
+        self.on_choose: Callable[[], None] | None = None
 
     @property
     def row(self) -> RowT | None:
@@ -127,6 +128,8 @@ class RowList(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False)
         self.go_to(len(self.rows) - 1 if last else 0)
 
     def action_select(self) -> None:
-        """Tell the screen that the highlighted row was chosen."""
-        if self.row is not None:
+        """Tell the screen that the highlighted row was chosen: through `on_choose`, at once, or by a message."""
+        if self.on_choose is not None:
+            self.on_choose()
+        elif self.row is not None:
             self.post_message(self.RowSelected(self, self.cursor, self.row))

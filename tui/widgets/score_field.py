@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 from rich.text import Text
-from textual import events
-from textual.message import Message
 from textual.widget import Widget
 
 from engine.workspace import Scale, format_score
 from tui.i18n import t
 
+_LONGEST = 12
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A confirmed score; `changed` says whether it differs from the one before."""
+
+    score: float | None
+    changed: bool
+
 
 class ScoreField(Widget):
-    """Shows a photo's score, and the one that is being typed.
-
-    The screen hands it keys with `take_key`; Enter posts `Submitted`.
-    """
+    """Shows a photo's score, and the one that is being typed; it never has the focus itself."""
 
     DEFAULT_CSS = """
     ScoreField { height: 1; width: 1fr; background: $panel; }
     ScoreField.-typing { background: $primary 30%; }
     ScoreField.-wrong { background: $error 40%; }
     """
-
-    @dataclass
-    class Submitted(Message):
-        """A valid score was confirmed with Enter, or the present one was (`changed` is False)."""
-
-        field: ScoreField
-        score: float | None
-        changed: bool
-
-        @property
-        def control(self) -> ScoreField:
-            """The field, for `@on` selectors."""
-            return self.field
 
     def __init__(self, scale: Scale, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -69,39 +60,36 @@ class ScoreField(Widget):
             return None
         return number if number in self.scale else None
 
-    def take_key(self, event: events.Key) -> bool:
-        """Use a key if it belongs to the field; say whether it did.
+    def type(self, character: str) -> None:
+        """Add a digit, a point or a minus."""
+        if self.enabled and len(self.typed or "") < _LONGEST:
+            self.typed = (self.typed or "") + character
+            self._restyle()
 
-        Digits, the point and the minus always do; backspace, escape and enter only while something is typed, and
-        enter also to begin with the present score.
+    def erase(self) -> None:
+        """Take the last typed character back."""
+        if self.typed:
+            self.typed = self.typed[:-1]
+            self._restyle()
+
+    def enter(self) -> Submitted | None:
+        """Confirm what is typed; begin with the present score when nothing is.
+
+        Returns:
+            The confirmed score; None while there is none.
         """
         if not self.enabled:
-            return False
-        character = unicodedata.normalize("NFKC", event.character or "").replace(",", ".")
-        if character and character in "0123456789.-" and len(self.typed or "") < 12:
-            self.typed = (self.typed or "") + character
-        elif event.key == "backspace" and self.typed:
-            self.typed = self.typed[:-1]
-        elif event.key == "escape" and self.is_typing:
-            self.typed = None
-        else:
-            return False
-        self._restyle()
-        return True
-
-    def enter(self) -> None:
-        """Confirm what is typed; begin with the present score when nothing is."""
-        if not self.enabled:
-            return
+            return None
         if self.typed is None:
             self.typed = format_score(self.score)
             self._restyle()
-        elif not self.typed:
-            self.post_message(self.Submitted(self, self.score, changed=False))
-            self.show(self.score)
-        elif (number := self.value()) is not None:
-            self.post_message(self.Submitted(self, number, changed=number != self.score))
-            self.show(number)
+            return None
+        number = self.value()
+        if self.typed and number is None:
+            return None
+        submitted = Submitted(number if self.typed else self.score, changed=bool(self.typed) and number != self.score)
+        self.show(submitted.score)
+        return submitted
 
     def _restyle(self) -> None:
         self.set_class(self.is_typing, "-typing")
@@ -116,7 +104,7 @@ class ScoreField(Widget):
             return text
         low, high = format_score(self.scale.low), format_score(self.scale.high)
         if self.typed is None:
-            text.append(format_score(self.score) or t("app.score.none"), style="bold" if self.score else "")
+            text.append(format_score(self.score) or t("app.score.none"), style="" if self.score is None else "bold")
             text.append(f"  {t('app.score.hint', low=low, high=high)}", style="dim")
         elif self.typed and self.value() is None:
             text.append(f"{self.typed}▏", style="bold")
