@@ -54,9 +54,7 @@ class Message:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form, with the English text beside it."""
-        values = {
-            key: str(value) if isinstance(value, PurePath) else value for key, value in self.values.items()
-        }
+        values = {key: str(value) if isinstance(value, PurePath) else value for key, value in self.values.items()}
         return {"text": str(self), "template": self.template, "values": values}
 
     @classmethod

@@ -63,6 +63,22 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         raise disk_error(error, error.filename or path) from error
 
 
+def require_space(folder: Path, needed: int) -> None:
+    """Refuse early where work could not save what it makes.
+
+    Args:
+        folder: an existing folder on the disk in question.
+        needed: free bytes that must be there.
+
+    Raises:
+        NeedMissing: there are fewer.
+    """
+    with disk_errors(folder):
+        free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise disk_error(OSError(errno.ENOSPC, ""), folder)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries, so that a rename in it survives a power cut."""
     handle = os.open(folder, os.O_RDONLY)

@@ -98,7 +98,7 @@ class Workspace:
     def find(
         cls, explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] = os.environ
     ) -> Workspace:
-        """Return the workspace that is meant: the named one, the current folder, or ``$BEHOLDER_WORKSPACE``."""
+        """Return the workspace that is meant: the named one, the current folder or ``$BEHOLDER_WORKSPACE``."""
         here = (cwd or Path.cwd()).absolute()
         if explicit is not None:
             return cls((here / explicit.expanduser()).absolute())
@@ -179,11 +179,7 @@ class Workspace:
         """
         try:
             with disk_errors(self.settings_file):
-                raw = (
-                    tomllib.loads(self.settings_file.read_text("utf-8"))
-                    if self.settings_file.exists()
-                    else {}
-                )
+                raw = tomllib.loads(self.settings_file.read_text("utf-8")) if self.settings_file.exists() else {}
             scale = Scale.parse(str(raw["scale"])) if "scale" in raw else Scale()
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, UsageError) as error:
             raise DamagedFile(

@@ -30,7 +30,7 @@ from engine.jobs.events import (
     read_lines,
 )
 from engine.jobs.listing import CANCEL_NAME, JobInfo, JobState, find_job, job_folder, list_jobs, state_of
-from engine.storage import disk_errors
+from engine.storage import disk_errors, require_space
 from engine.workspace import Workspace
 
 __all__ = [
@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 LOG_NAME = "worker.log"
+# events, features and a model of some hundred photos; with less, a job could not even say why it failed
+_LEAST_SPACE = 16 << 20
 _POLL = 0.1  # seconds between two looks at a job's files
 _TERMINAL_NOISE = ("FORCE_COLOR", "CLICOLOR_FORCE", "COLORTERM", "COLUMNS", "LINES")
 
@@ -78,6 +80,7 @@ def start(workspace: Workspace, kind: str, payload: Mapping[str, Any], *, comman
         job_id = new_job_id(kind, moment, secrets.token_hex(2))
     spec = JobSpec.model_validate({"job_id": job_id, "kind": kind, "created": iso_time(moment), "payload": checked})
     workspace.ensure()
+    require_space(workspace.internal, _LEAST_SPACE)
     # Built under a hidden name, so that nobody ever sees half a job.
     folder, hidden = workspace.jobs / job_id, workspace.jobs / f".{job_id}.part"
     with disk_errors(folder):

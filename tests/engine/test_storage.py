@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BeholderError, NeedMissing, NotFound, display_name
-from engine.storage import content_hash, copy_file, disk_error, safe_name, write_bytes, write_json, write_text
+from engine.storage import (
+    content_hash,
+    copy_file,
+    disk_error,
+    require_space,
+    safe_name,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_a_write_replaces_the_whole_file_and_keeps_its_mode(tmp_path: Path) -> None:
@@ -114,3 +123,9 @@ def test_a_safe_name_is_always_a_plain_visible_name(stem: str, suffix: str) -> N
     assert display_name(name) == name
     assert len(name.encode()) <= 255
     assert safe_name(name) == name
+
+
+def test_work_that_could_not_be_saved_is_refused_early(tmp_path):
+    require_space(tmp_path, 1)
+    with pytest.raises(NeedMissing, match="disk is full"):
+        require_space(tmp_path, 1 << 62)
