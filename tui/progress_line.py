@@ -31,7 +31,7 @@ class ProgressLine:
         self._terminal = console.err.isatty()
         self._last_json = clock()
         self._last_draw = float("-inf")
-        self._phase = ""
+        self._phase = ("", "")
         self._drawn = 0
 
     def __enter__(self) -> Self:
@@ -49,7 +49,7 @@ class ProgressLine:
         if not self._terminal:
             self._write_json(event)
             return
-        now, phase = self._clock(), str(event["phase"])
+        now, phase = self._clock(), (str(event["phase"]), str(event["type"]))
         last = event.get("total") is not None and event.get("done") == event["total"]
         if phase != self._phase or last or now - self._last_draw >= _REDRAW:
             self._phase, self._last_draw = phase, now

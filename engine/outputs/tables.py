@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from engine.errors import UsageError
-from engine.storage import disk_errors, sync_folder
+from engine.storage import disk_error, disk_errors, sync_folder
 
 Format = Literal["csv", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = ("csv", "json", "jsonl")
@@ -77,9 +77,11 @@ def _replacing(out: Path) -> Iterator[TextIO]:
         with disk_errors(out), out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             yield stream
         return
-    with disk_errors(out):
+    try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name[:40]}.", suffix=".part", dir=out.parent)
-        part = Path(name)
+    except OSError as error:
+        raise disk_error(error, out.parent) from error  # the part's own name would puzzle
+    part = Path(name)
     try:
         stream = os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="")
         with stream:

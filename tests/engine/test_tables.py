@@ -74,7 +74,7 @@ def test_an_interrupted_file_stays_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="nowhere"):
+    with pytest.raises(NotFound, match=r"nowhere\."):
         write_rows(ROWS, COLUMNS, tmp_path / "nowhere" / "x.csv", "csv")
 
 
