@@ -73,12 +73,15 @@ async def test_an_error_is_shown_with_its_remedy_and_the_app_lives(tmp_path: Pat
 
 
 async def test_language_switches_live_and_is_remembered(tmp_path: Path) -> None:
-    app = make_app(tmp_path, ["a.jpg"])
+    app = make_app(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("f3")
-        await wait_for(pilot, lambda: area(app) == "data", "the Data screen")
+        await wait_for(pilot, lambda: "c.jpg" in screen_text(app), "the Data screen")
+        await pilot.press("down")
         await app.use_language("zh")
         await wait_for(pilot, lambda: "撤销" in screen_text(app) and "照片" in screen_text(app), "Chinese texts")
+        assert isinstance(app.screen, DataScreen)
+        assert app.screen.rows.row.name == "b.jpg"
         await wait_for(pilot, lambda: app.workspace.settings().language == "zh", "the saved language")
         app.use_theme("beholder-light")
         await wait_for(pilot, lambda: app.workspace.settings().theme == "beholder-light", "the saved theme")

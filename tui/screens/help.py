@@ -62,6 +62,6 @@ class HelpDialog(BaseDialog[None]):
         self.dismiss(None)
 
 
-def _rank(found: ActiveBinding) -> tuple[bool, bool]:
-    """Put the keys of the footer first, and those that merely move a cursor last."""
-    return not found.binding.show, not isinstance(found.node, Screen)
+def _rank(found: ActiveBinding) -> tuple[bool, bool, bool]:
+    """Put the keys of the footer first, then the screen's others, and those that merely move about last."""
+    return not found.binding.show, found.binding.id is None, not isinstance(found.node, Screen)

@@ -33,6 +33,13 @@ class ScoringScreen(BaseScreen):
         super().__init__()
         self._looking: str | None = None
 
+    async def retranslate(self) -> None:
+        """Stay on the photo when the language changes."""
+        kept = self._looking
+        await super().retranslate()
+        if self.is_mounted and kept is not None:
+            self.redraw(select=kept)
+
     @property
     def rows(self) -> RowList[Any]:
         """The list that is shown."""
