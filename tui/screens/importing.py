@@ -295,4 +295,4 @@ def _progress_line(event: Progress) -> str:
         return f"{name} {event.done}"
     full = _BAR * event.done // event.total
     line = f"{name} {'▰' * full}{'▱' * (_BAR - full)} " + t("app.import.done_of", done=event.done, total=event.total)
-    return line + (" · " + t("app.import.left", seconds=round(event.eta)) if event.eta else "")
+    return line + (" · " + t("app.import.left", seconds=round(event.eta)) if event.eta and event.eta >= 1 else "")
