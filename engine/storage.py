@@ -56,11 +56,13 @@ def disk_error(error: OSError, path: str | os.PathLike[str]) -> BeholderError:
 
 @contextlib.contextmanager
 def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn an `OSError` of the block into one of our errors about `path`."""
+    """Turn an `OSError` of the block into one of our errors about its file, or about `path` where it names none."""
     try:
         yield
     except OSError as error:
-        raise disk_error(error, error.filename or path) from error
+        # a person knows the file that was to be written, not the temporary one beside it
+        named = error.filename if error.filename and not str(error.filename).endswith(".part") else path
+        raise disk_error(error, named) from error
 
 
 def require_space(folder: Path, needed: int) -> None:

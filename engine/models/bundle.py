@@ -54,17 +54,27 @@ class BundleInfo:
         keys = ("model_id", "name", "model", "backbone", "created", "n", "metrics")
         return {key: getattr(self, key) for key in keys}
 
+    def unseen(self, metric: str) -> float | None:
+        """Return a metric over photos that the model never saw; see `unseen_metric`."""
+        return unseen_metric(self.metrics, metric)
+
     @property
     def rank_quality(self) -> float:
-        """How well it ranks photos that it never saw: SRCC over out-of-fold guesses; -2 if unknown.
+        """How well it ranks photos that it never saw: their SRCC; -2 if unknown."""
+        srcc = self.unseen("srcc")
+        return -2.0 if srcc is None else srcc
 
-        The out-of-fold figure rests on every score, the test part on a few of them, so it compares better.
-        """
-        for part in ("cv", "test"):
-            value = self.metrics.get(part, {}).get("srcc")
-            if isinstance(value, int | float):
-                return float(value)
-        return -2.0
+
+def unseen_metric(metrics: Mapping[str, Mapping[str, float | int | None]], name: str) -> float | None:
+    """Return a metric over photos that a model never saw, for lists and for choosing the best; None if unknown.
+
+    It is the cross-validated one, which rests on every score, and only without it that of the smaller test part.
+    """
+    for part in ("cv", "test"):
+        value = metrics.get(part, {}).get(name)
+        if isinstance(value, int | float):
+            return float(value)
+    return None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _SCORERS = {
 }
 MODELS: tuple[str, ...] = tuple(_SCORERS)
 DEFAULT_MODEL = "taste"
+FEWEST_SCORES = 8  # with fewer, no split leaves enough to learn from
 
 
 def check_model(name: str) -> str:

@@ -16,12 +16,11 @@ from engine.features.cache import FeatureCache
 from engine.features.extract import Embedded, embed
 from engine.labels.scorebook import ScoreBook
 from engine.models.base import Features, TrainingSet
+from engine.models.catalog import FEWEST_SCORES
 from engine.storage import content_hash
 from engine.training.spec import TrainSpec
 from engine.training.split import group_photos
 from engine.workspace import Workspace
-
-FEWEST_SCORES = 8
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def check_scores(scores: Iterable[float]) -> None:
     values = list(scores)
     if len(values) < FEWEST_SCORES:
         raise NotEnoughData(
-            "Only {n} photos have a score; training needs at least {needed}.",
+            "Scored photos: {n}. Training needs at least {needed}.",
             remedy="Score some more: in the app under Data, or with beholder scores set NAME SCORE.",
             n=len(values),
             needed=FEWEST_SCORES,

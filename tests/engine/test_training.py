@@ -81,7 +81,7 @@ def test_too_few_scores(workspace_factory):
     workspace = workspace_factory()
     book = ScoreBook(workspace)
     book.set_many(dict.fromkeys(list(book.scores())[7:]))
-    with pytest.raises(NotEnoughData, match="Only 7 photos"):
+    with pytest.raises(NotEnoughData, match="Scored photos: 7"):
         train(workspace)
     assert list_bundles(workspace) == []
 

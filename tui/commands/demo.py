@@ -114,7 +114,9 @@ def _train(workspace: Workspace, model: str, name: str, stop: StopSwitch, progre
 
 
 def _srcc(metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    return metric(metrics.get("test", {}).get("srcc")) or "–"
+    from engine.models.bundle import unseen_metric
+
+    return metric(unseen_metric(metrics, "srcc")) or "–"
 
 
 def _predict(

@@ -130,4 +130,6 @@ def _summary(session: Session, result: Mapping[str, Any], dry_run: bool) -> None
     for old, new in result["renamed"].items():
         console.note(t("cli.import.renamed", old=display_name(old), new=display_name(new)))
     if not dry_run:
-        console.note(t("cli.import.next" if result["scored"] else "cli.import.next_unscored"))
+        from engine.models.catalog import FEWEST_SCORES
+
+        console.note(t("cli.import.next" if result["scored"] >= FEWEST_SCORES else "cli.import.next_unscored"))

@@ -47,10 +47,7 @@ def list_models(
         session.console.note(t("cli.models.none"))
         return
     keys = ("model_id", "name", "model", "backbone", "created", "n")
-    rows = []
-    for bundle in bundles:
-        part = bundle.metrics.get("cv") or bundle.metrics.get("test") or {}
-        rows.append([*(getattr(bundle, key) or None for key in keys), metric(part.get("srcc"))])
+    rows = [[*(getattr(bundle, key) or None for key in keys), metric(bundle.unseen("srcc"))] for bundle in bundles]
     session.console.table([*(t(f"cli.models.{key}") for key in keys), "SRCC"], rows, right=[5, 6])
 
 

@@ -18,14 +18,13 @@ from engine.errors import BeholderError, display_name
 from engine.jobs.client import list_jobs
 from engine.labels.scorebook import ScoreBook
 from engine.models.bundle import list_bundles
+from engine.models.catalog import FEWEST_SCORES
 from engine.workspace import Workspace
 from tui.i18n import say, t
 from tui.keymap import AREAS, bind, shown_text
 from tui.messages import JobProgress
 from tui.screens.base import BaseScreen
 
-ENOUGH = 8
-"""So many scores a training needs."""
 _LETTERS = {"import": "i", "data": "d", "train": "t", "predict": "p", "models": "m"}
 _RUNNING = {"queued", "running", "silent"}
 
@@ -45,8 +44,8 @@ class Survey:
         """Return the next sensible step: the area where it is done, and its text."""
         if not self.photos:
             return "import", t("app.home.step_import")
-        if self.scored < ENOUGH:
-            return "data", t("app.home.step_score", enough=ENOUGH, missing=ENOUGH - self.scored)
+        if self.scored < FEWEST_SCORES:
+            return "data", t("app.home.step_score", enough=FEWEST_SCORES, missing=FEWEST_SCORES - self.scored)
         if self.running:
             return "train", t("app.home.step_watch")
         if not self.models:

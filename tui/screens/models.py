@@ -24,7 +24,7 @@ from tui.keymap import bind
 from tui.screens.base import BaseScreen
 from tui.widgets.job_list import local_time
 from tui.widgets.job_status import metrics_table
-from tui.widgets.model_select import model_title, unseen_metric
+from tui.widgets.model_select import model_title
 from tui.widgets.score_table import Column, ScoreTable
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class ModelsScreen(BaseScreen):
 
 
 def _cells(info: BundleInfo) -> list[str]:
-    srcc, mae = unseen_metric(info, "srcc"), unseen_metric(info, "mae")
+    srcc, mae = info.unseen("srcc"), info.unseen("mae")
     return [
         model_title(info),
         info.model,
