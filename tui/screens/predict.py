@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
 from engine.errors import BeholderError, NotFound, UsageError
+from engine.images import SUFFIXES
 from engine.jobs import client
 from engine.models.bundle import BundleInfo, list_bundles
 from engine.outputs.tables import format_of, write_rows
@@ -30,6 +31,7 @@ from tui.paths import parse_typed_path
 from tui.screens.base import BaseScreen
 from tui.widgets.job_status import JobStatus
 from tui.widgets.model_select import ModelSelect
+from tui.widgets.path_input import PathInput
 from tui.widgets.prediction_card import PredictionCard
 from tui.widgets.prediction_table import PredictedRow, PredictionTable
 
@@ -111,7 +113,7 @@ class PredictScreen(BaseScreen):
                 yield ModelSelect(id="model")
             with Horizontal(classes="row"):
                 yield Label(t("predict.path"))
-                yield Input(placeholder=t("predict.path_hint"), id="path", compact=True)
+                yield PathInput(t("predict.path_hint"), suffixes=SUFFIXES, id="path")
                 yield Button(t("predict.go"), id="go", compact=True, variant="primary")
         yield JobStatus()
         yield Static("", id="predict-hint", markup=False)

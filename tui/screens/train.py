@@ -87,13 +87,14 @@ class TrainScreen(BaseScreen):
         self.state = ""
         self.story = JobStory()
         self._was_left = False
+        self._form_values: dict[str, str] = {}
         self._jobs: list[JobLine] = []
 
     def body(self) -> ComposeResult:
         with Horizontal(id="train-body"):
             with Vertical(id="train-left"):
                 with VerticalScroll(id="train-form-pane", can_focus=False):
-                    yield TrainForm()
+                    yield TrainForm(self._form_values)
                 yield Static(t("train.recent"), id="recent-title")
                 yield JobList(id="recent")
             with Vertical(id="train-right"):
@@ -104,6 +105,11 @@ class TrainScreen(BaseScreen):
     def on_mount(self) -> None:
         self.beholder.job_progress.subscribe(self, self._progressed)
         self.set_interval(_STATE_SECONDS, self._poll)
+
+    async def retranslate(self) -> None:
+        if self.is_mounted:
+            self._form_values = self.query_one(TrainForm).values()
+        await super().retranslate()
 
     def fill(self) -> None:
         self._jobs = []

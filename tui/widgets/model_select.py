@@ -13,6 +13,7 @@ from tui.i18n import t
 from tui.widgets.job_list import local_time
 
 BEST = "best"
+_NONE = ""
 
 
 def model_title(info: BundleInfo) -> str:
@@ -20,20 +21,11 @@ def model_title(info: BundleInfo) -> str:
     return display_name(info.name) or f"{info.model} {local_time(info.created)}"
 
 
-def unseen_metric(info: BundleInfo, name: str) -> float | None:
-    """Return a metric over photos that the model never saw, or None where it was not measured."""
-    for part in ("test", "cv"):
-        value = info.metrics.get(part, {}).get(name)
-        if isinstance(value, int | float):
-            return float(value)
-    return None
-
-
 class ModelSelect(Select[str]):
     """Chooses a model; the first choice is always the best one, whichever that is."""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__([], prompt=t("predict.no_model"), id=id, compact=True)
+        super().__init__([(Text(t("predict.no_model"), "dim"), _NONE)], allow_blank=False, id=id, compact=True)
         self._shown: list[BundleInfo] = []
 
     def show(self, bundles: Sequence[BundleInfo], wanted: str = "") -> None:
@@ -43,10 +35,10 @@ class ModelSelect(Select[str]):
             bundles: newest first.
             wanted: id of the one to choose; empty keeps the present choice where it can be kept.
         """
-        before = wanted or (str(self.value) if self.value is not Select.NULL else BEST)
+        before = wanted or str(self.value)
         self._shown = list(bundles)
         if not bundles:
-            self.set_options([])
+            self.set_options([(Text(t("predict.no_model"), "dim"), _NONE)])
             return
         best = max(bundles, key=lambda info: (info.rank_quality, info.created))
         options = [(Text(t("predict.best", model=_line(best))), BEST)]
@@ -57,7 +49,7 @@ class ModelSelect(Select[str]):
     @property
     def chosen(self) -> str | None:
         """The reference of the chosen model: ``best`` or an id; None when there is no model."""
-        return None if self.value is Select.NULL else str(self.value)
+        return None if self.value == _NONE else str(self.value)
 
     def title_of(self, model_id: str) -> str:
         """Return what the person calls a model; its id if it is not listed any more."""
@@ -65,6 +57,6 @@ class ModelSelect(Select[str]):
 
 
 def _line(info: BundleInfo) -> str:
-    srcc = unseen_metric(info, "srcc")
+    srcc = info.unseen("srcc")
     parts = [model_title(info), info.model if info.name else "", f"SRCC {srcc:.2f}" if srcc is not None else ""]
     return " · ".join(part for part in parts if part)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,18 @@ from textual.message import Message
 from textual.widgets import Button, Input, Label, Select, Static
 
 from engine.errors import UsageError
-from engine.models.catalog import DEFAULT_MODEL, MODELS
+from engine.features import backbones
+from engine.models.catalog import DEFAULT_MODEL, FEWEST_SCORES, MODELS
 from engine.training.spec import parse_split
 from tui.i18n import say, t
 
-LEAST_SCORES = 8
+_DEFAULTS = {
+    "model": DEFAULT_MODEL,
+    "backbone": backbones.DEFAULT,
+    "split": "70/15/15",
+    "seed": "0",
+    "name": "",
+}
 _ABOUT = {"taste": "train.about_taste", "random-forest": "train.about_random_forest"}
 
 
@@ -80,8 +87,9 @@ class TrainForm(Vertical):
 
         payload: dict[str, Any]
 
-    def __init__(self) -> None:
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self._values = {**_DEFAULTS, **(values or {})}
         self._scored: int | None = None
         self._different = 0
         self._backbones: Sequence[BackboneChoice] = ()
@@ -91,7 +99,7 @@ class TrainForm(Vertical):
             yield Label(t("train.model"))
             yield Select(
                 [(Text(name), name) for name in MODELS],
-                value=DEFAULT_MODEL,
+                value=self._values["model"],
                 allow_blank=False,
                 id="model",
                 compact=True,
@@ -99,25 +107,26 @@ class TrainForm(Vertical):
         yield Static("", id="about-model", markup=False)
         with Horizontal(classes="row"):
             yield Label(t("train.backbone"))
-            yield Select[str]([], prompt=t("train.loading"), id="backbone", compact=True)
+            name = self._values["backbone"]
+            yield Select([(Text(name), name)], value=name, allow_blank=False, id="backbone", compact=True)
         yield Static("", id="about-backbone", markup=False)
         with Horizontal(classes="row"):
             yield Label(t("train.split"))
-            yield Input("70/15/15", id="split", compact=True, max_length=30)
+            yield Input(self._values["split"], id="split", compact=True, max_length=30)
             yield Label(t("train.seed"), classes="after")
-            yield Input("0", id="seed", compact=True, max_length=10)
+            yield Input(self._values["seed"], id="seed", compact=True, max_length=10)
         with Horizontal(classes="row"):
             yield Label(t("train.name"))
-            yield Input(placeholder=t("train.name_hint"), id="name", compact=True, max_length=80)
+            yield Input(self._values["name"], placeholder=t("train.name_hint"), id="name", compact=True, max_length=80)
         yield Static("", id="verdict", markup=False)
         yield Button(t("train.start"), id="start", variant="primary", compact=True, disabled=True)
 
     def on_mount(self) -> None:
         self._check()
 
-    def show_backbones(self, backbones: Sequence[BackboneChoice]) -> None:
+    def show_backbones(self, choices: Sequence[BackboneChoice]) -> None:
         """Offer these backbones; the present choice is kept where it can be."""
-        self._backbones = sorted(backbones, key=lambda choice: not choice.available)
+        self._backbones = sorted(choices, key=lambda choice: not choice.available)
         select: Select[str] = self.query_one("#backbone", Select)
         before = select.value
         select.set_options(
@@ -140,6 +149,15 @@ class TrainForm(Vertical):
         """Show how many photos are scored, and how many different scores there are."""
         self._scored, self._different = count, different
         self._check()
+
+    def values(self) -> dict[str, str]:
+        """Return what stands in the fields, right or wrong, to make the same form again."""
+        fields = {name: self.query_one(f"#{name}", Input).value for name in ("split", "seed", "name")}
+        return {
+            "model": str(self.query_one("#model", Select).value),
+            "backbone": str(self.query_one("#backbone", Select).value),
+            **fields,
+        }
 
     def payload(self) -> dict[str, Any]:
         """Return the fields of a `TrainSpec`.
@@ -193,8 +211,8 @@ class TrainForm(Vertical):
             text = f"{say(wrong.message)} {say(wrong.remedy)}"
         elif self._scored is None or backbone is None:
             pass
-        elif self._scored < LEAST_SCORES:
-            text = t("train.too_few", n=self._scored, least=LEAST_SCORES)
+        elif self._scored < FEWEST_SCORES:
+            text = t("train.too_few", n=self._scored, least=FEWEST_SCORES)
         elif self._different < 2:
             text = t("train.all_equal", n=self._scored)
         elif not backbone.available:
