@@ -13,7 +13,6 @@ from textual.widgets import Button, Input, Static
 
 from engine.jobs import client
 from engine.models.bundle import list_bundles
-from engine.models.catalog import FEWEST_SCORES
 from engine.training.album import FEWEST_SCORES
 from engine.workspace import Workspace
 from tests.tui.piloting import screen_text, wait_for
