@@ -8,12 +8,12 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engine.errors import BeholderError, NeedMissing, NotFound
 
@@ -90,26 +90,37 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file's content atomically: a reader sees the old or the new, never a part.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of `path` when the block ends well; on an error the old one stays.
+
+    A reader sees the old content or the new, never a part. The place keeps its permissions; a new one gets what the
+    umask grants.
 
     Raises:
-        BeholderError: the disk is full, read-only or the folder is missing; the old file is untouched.
+        BeholderError: the disk is full, read-only or the folder is missing.
     """
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     with disk_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
-        part = Path(name)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
             with os.fdopen(handle, "wb") as out:
-                out.write(data)
+                yield out
                 out.flush()
                 os.fsync(out.fileno())
-            part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+            if path.exists():
+                part.chmod(path.stat().st_mode & 0o777)
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content atomically; see `replacing`."""
+    with replacing(path) as out:
+        out.write(data)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -125,31 +136,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file atomically, keeping its modification time; an existing target is replaced.
-
-    Raises:
-        BeholderError: as `write_bytes`.
-    """
-    with disk_errors(target):
-        handle, name = tempfile.mkstemp(prefix=".copy.", suffix=".part", dir=target.parent)
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as out, source.open("rb") as data:
-                shutil.copyfileobj(data, out, 1 << 20)
-                out.flush()
-                os.fsync(out.fileno())
-            shutil.copystat(source, part)
-            part.chmod(0o666 & ~_umask())
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """Copy a file atomically, keeping its modification time; an existing target is replaced; see `replacing`."""
+    with disk_errors(source), source.open("rb") as data, replacing(target) as out:
+        shutil.copyfileobj(data, out, 1 << 20)
+        times = os.fstat(data.fileno())
+        out.flush()
+        os.utime(out.fileno(), ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def content_hash(path: Path) -> str:

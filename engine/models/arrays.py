@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DamagedFile
+from engine.models.damaged import damaged_model
 from engine.storage import disk_errors, write_bytes
 
 
@@ -39,19 +39,10 @@ def load_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
     try:
         arrays: dict[str, NDArray[Any]] = load(data)
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged_model(path, str(error)) from error
     for name in names:
         if name not in arrays:
-            raise _damaged(path, f"no “{name}” in it")
+            raise damaged_model(path, f"no “{name}” in it")
         if not np.isfinite(arrays[name]).all():
-            raise _damaged(path, f"“{name}” is not finite")
+            raise damaged_model(path, f"“{name}” is not finite")
     return arrays
-
-
-def _damaged(path: Path, cause: str) -> DamagedFile:
-    return DamagedFile(
-        "{path} is damaged: {cause}.",
-        remedy="Delete this model and train it again; the photos and scores are not touched.",
-        path=path,
-        cause=cause,
-    )

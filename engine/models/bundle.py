@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import DamagedFile, NotFound, UsageError
+from engine.models.damaged import damaged_model
 from engine.storage import content_hash, disk_errors, sync_folder, write_json
 from engine.workspace import Workspace
 
@@ -139,22 +140,13 @@ def read_manifest_file(folder: Path) -> dict[str, Any]:
             raise ValueError(f"format {manifest['format']}, this version reads {FORMAT}")
         _info(folder, manifest)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(file, f"{type(error).__name__}: {error}") from error
+        raise damaged_model(file, f"{type(error).__name__}: {error}") from error
     return dict(manifest)
 
 
 def read_manifest(info: BundleInfo) -> dict[str, Any]:
     """Return the manifest of a listed bundle; see `read_manifest_file`."""
     return read_manifest_file(info.path)
-
-
-def _damaged(path: Path, cause: str) -> DamagedFile:
-    return DamagedFile(
-        "{path} is damaged: {cause}.",
-        remedy="Delete this model and train it again; the photos and scores are not touched.",
-        path=path,
-        cause=cause,
-    )
 
 
 def _info(folder: Path, manifest: Mapping[str, Any]) -> BundleInfo:
@@ -241,7 +233,7 @@ def load_bundle(info: BundleInfo) -> Bundle:
         file = info.path / Path(str(name)).name
         actual = content_hash(file)
         if actual != expected:
-            raise _damaged(file, f"its SHA-256 is {actual[:12]}…, should be {str(expected)[:12]}…")
+            raise damaged_model(file, f"its SHA-256 is {actual[:12]}…, should be {str(expected)[:12]}…")
     scorer = scorer_class(info.model).load(info.path)
     golden = load_arrays(info.path / "golden.safetensors", ("features", "scores"))
     off = float(np.abs(scorer.predict(golden["features"]) - golden["scores"]).max(initial=0.0))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DamagedFile
+from engine.models.damaged import damaged_model
 from engine.storage import disk_errors, write_bytes
 
 
@@ -54,9 +55,4 @@ def load_estimator(path: Path, trusted: Sequence[str]) -> Any:
         EOFError,
         UntrustedTypesFoundException,
     ) as error:
-        raise DamagedFile(
-            "{path} is damaged: {cause}.",
-            remedy="Delete this model and train it again; the photos and scores are not touched.",
-            path=path,
-            cause=f"{type(error).__name__}: {error}",
-        ) from error
+        raise damaged_model(path, f"{type(error).__name__}: {error}") from error

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from engine.errors import UsageError
-from engine.storage import disk_error, disk_errors, sync_folder
+from engine.storage import disk_errors, replacing
 
 Format = Literal["csv", "json", "jsonl"]
 FORMATS: tuple[Format, ...] = ("csv", "json", "jsonl")
@@ -71,38 +70,18 @@ def write_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], out: P
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[TextIO]:
-    """Open a file beside `out` that takes its place when the block ends well; a device or pipe is written directly."""
+    """Open a text file that takes the place of `out` when the block ends well; a device or pipe is written directly."""
     out = out.resolve()
     if out.exists() and not out.is_file():
         with disk_errors(out), out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
             yield stream
         return
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{out.name[:40]}.", suffix=".part", dir=out.parent)
-    except OSError as error:
-        raise disk_error(error, out.parent) from error  # the part's own name would puzzle
-    part = Path(name)
-    try:
-        stream = os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="")
-        with stream:
-            with disk_errors(out):
-                yield stream
-            with disk_errors(out):
-                stream.flush()
-                os.fsync(stream.fileno())
-        with disk_errors(out):
-            part.chmod(out.stat().st_mode & 0o777 if out.exists() else 0o666 & ~_umask())
-            part.replace(out)
-            sync_folder(out.parent)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing(out) as data:
+        text = io.TextIOWrapper(data, encoding="utf-8", errors="surrogateescape", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # flushes, and leaves the closing to `replacing`
 
 
 def _write(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], stream: TextIO, format: Format) -> int:
