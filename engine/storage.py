@@ -101,8 +101,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         BeholderError: the disk is full, read-only or the folder is missing.
     """
     part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-    with disk_errors(path):
+    with disk_errors(path.parent):  # what can be wrong so far is wrong with the folder
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    with disk_errors(path):
         try:
             with os.fdopen(handle, "wb") as out:
                 yield out
