@@ -1,4 +1,4 @@
-"""Understand a path as people type, paste or drop it into a terminal."""
+"""Understand a path as people type, paste or drop it into a terminal, and show one shortly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from engine.errors import UsageError
+from engine.errors import UsageError, display_name
 
 
 def parse_typed_path(text: str) -> Path:
@@ -58,3 +58,12 @@ def _from_address(text: str) -> Path:
 
 def _absolute(text: str) -> Path:
     return Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 - Path.expanduser fails without a home
+
+
+def shown_path(path: Path) -> str:
+    """Return a path that is safe to show, the person's home as ``~``."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - as above
+    text = str(path)
+    if home not in {"", "/", "~"} and (text == home or text.startswith(home.rstrip("/") + "/")):
+        text = "~" + text[len(home.rstrip("/")) :]
+    return display_name(text)

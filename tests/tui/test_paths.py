@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UsageError
-from tui.paths import parse_typed_path
+from tui.paths import parse_typed_path, shown_path
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_an_address_keeps_chinese_and_signs(tmp_path: Path) -> None:
 def test_what_is_no_path_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_typed_path(text)
+
+
+def test_the_home_folder_is_shown_shortly(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert shown_path(Path("/home/me/taste")) == "~/taste"
+    assert shown_path(Path("/home/me")) == "~"
+    assert shown_path(Path("/home/melon")) == "/home/melon"
+    assert shown_path(Path("/home/me/\x1b[31mred")) == "~/\\x1b[31mred"

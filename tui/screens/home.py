@@ -23,6 +23,7 @@ from engine.workspace import Workspace
 from tui.i18n import say, t
 from tui.keymap import AREAS, bind, shown_text
 from tui.messages import JobProgress
+from tui.paths import shown_path
 from tui.screens.base import BaseScreen
 
 _LETTERS = {"import": "i", "data": "d", "train": "t", "predict": "p", "models": "m"}
@@ -172,7 +173,7 @@ class HomeScreen(BaseScreen):
             (t("app.home.scale"), seen.scale),
             (t("app.home.models"), f"{seen.models}  {display_name(seen.newest)}".strip()),
             (t("app.home.running"), str(seen.running)),
-            (t("app.home.workspace"), display_name(self.workspace.root)),
+            (t("app.home.workspace"), shown_path(self.workspace.root)),
         ]
         for name, value in rows:
             table.add_row(Text(name), Text(value, overflow="fold"))

@@ -15,6 +15,7 @@ from engine.errors import display_name
 from tui.i18n import t
 from tui.keymap import AREAS
 from tui.messages import JobProgress
+from tui.paths import shown_path
 
 if TYPE_CHECKING:
     from tui.app import BeholderApp
@@ -105,5 +106,5 @@ class HeaderLine(Horizontal):
         yield Static("◉", classes="mark")
         for area in AREAS:
             yield RoomTab(area, area == self.area)
-        yield Static(Text(display_name(app.workspace.root), overflow="ellipsis", no_wrap=True), classes="place")
+        yield Static(Text(shown_path(app.workspace.root), overflow="ellipsis", no_wrap=True), classes="place")
         yield JobBar(classes="jobs")
