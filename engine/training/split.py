@@ -20,8 +20,10 @@ _CAMERA = re.compile(
     r"(?i)_?(img|dsc[fn]?|dscn|imgp|p|pxl|mvi|gopr|gp|dji|sam|pict|photo|image|picture|bild|scan|foto|wp|cimg|kimg|hpim|wa|screenshot|unsplash|pexels|pixabay)\d*[\s_.-]*(\d+[\s_.-]*)*"
 )
 _LARGEST_THEME = 0.25
-# cosine of standardised features: copies, crops and bursts lie above it, different photos of a theme mostly below
-_ALIKE = 0.75
+# cosine of standardised features: copies, crops and bursts lie above the first, different photos of a theme mostly
+# below; where that ties too much of an album together, only closer likeness counts
+_ALIKE = (0.75, 0.85, 0.92, 0.97)
+_LARGEST_GROUP = 0.25
 _CHUNK = 2048
 _FEWEST_GROUPS = 6
 
@@ -43,28 +45,29 @@ def group_photos(names: Sequence[str], features: Features, blocks: Sequence[int]
         features: (N, D) float32.
         blocks: widths of the feature vector's blocks.
     """
-    parent = np.arange(len(names))
-
-    def root(item: int) -> int:
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = int(parent[item])
-        return item
-
-    def join(left: int, right: int) -> None:
-        parent[root(left)] = root(right)
-
-    first: dict[str, int] = {}
-    for row, theme in enumerate(themes(names)):
-        if theme:
-            join(row, first.setdefault(theme, row))
-    for left, right in _alike(features, blocks):
-        join(left, right)
-    _, groups = np.unique([root(row) for row in range(len(names))], return_inverse=True)
+    by_name: dict[str, int] = {}
+    same_theme = [(row, by_name.setdefault(theme, row)) for row, theme in enumerate(themes(names)) if theme]
+    limit = max(2.0, _LARGEST_GROUP * len(names))
+    groups = np.arange(len(names), dtype=np.int64)
+    for alike in _ALIKE:
+        groups = _connected(len(names), [*same_theme, *_pairs(features, blocks, alike)])
+        if np.bincount(groups).max() <= limit:
+            break
     if np.unique(groups).size < min(_FEWEST_GROUPS, len(names)):
         # everything looks like everything: the honest split is impossible, each photo stands for itself
         return np.arange(len(names), dtype=np.int64)
-    return groups.astype(np.int64)
+    return groups
+
+
+def _connected(size: int, pairs: Sequence[tuple[int, int]]) -> Index:
+    """Return (N,) group numbers: whoever is joined by a chain of pairs shares one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    left, right = np.array(pairs, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(left.size, np.int8), (left, right)), shape=(size, size))
+    _, groups = connected_components(graph, directed=False)
+    return np.asarray(groups, np.int64)
 
 
 def themes(names: Sequence[str]) -> list[str]:
@@ -87,12 +90,12 @@ def themes(names: Sequence[str]) -> list[str]:
     return [theme if counts[theme] <= limit else "" for theme in found]
 
 
-def _alike(features: Features, blocks: Sequence[int]) -> list[tuple[int, int]]:
+def _pairs(features: Features, blocks: Sequence[int], alike: float) -> list[tuple[int, int]]:
     rows = Standardiser.fit(features, blocks).apply(features).astype(np.float32)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     pairs: list[tuple[int, int]] = []
     for start in range(0, rows.shape[0], _CHUNK):
-        close = rows[start : start + _CHUNK] @ rows.T > _ALIKE
+        close = rows[start : start + _CHUNK] @ rows.T > alike
         left, right = np.nonzero(close)
         keep = left + start < right
         pairs += zip((left[keep] + start).tolist(), right[keep].tolist(), strict=True)

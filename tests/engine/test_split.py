@@ -81,3 +81,15 @@ def test_a_split_may_be_percent_or_shares():
 def test_a_wrong_spec_names_what_is_wrong(values, named):
     with pytest.raises(UsageError, match=named):
         make_spec(**values)
+
+
+def test_a_chain_of_likeness_does_not_swallow_the_album():
+    random = np.random.default_rng(0)
+    steps = random.normal(size=(80, sum(BLOCKS)))
+    walk = [steps[0]]
+    for step in steps[1:]:  # each photo looks much like the one before it, the last nothing like the first
+        walk.append(0.88 * walk[-1] + np.sqrt(1 - 0.88**2) * step)
+    features = np.array(walk, np.float32)
+    groups = group_photos([f"IMG_{n}.jpg" for n in range(80)], features, BLOCKS)
+    assert np.bincount(groups).max() <= 20
+    assert np.unique(groups).size < 80

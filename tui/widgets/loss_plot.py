@@ -45,6 +45,16 @@ def downsample(xs: Sequence[float], ys: Sequence[float], most: int = MOST_POINTS
     return [xs[row] for row in keep], [ys[row] for row in keep]
 
 
+def whole_ticks(xs: Sequence[float], count: int = 5) -> list[int]:
+    """Return about `count` whole numbers from the lowest to the highest x: scores, trees and epochs are counted.
+
+    >>> whole_ticks([6.0, 20.0, 69.0])
+    [6, 22, 38, 53, 69]
+    """
+    low, high = round(min(xs)), round(max(xs))
+    return sorted({round(low + (high - low) * step / (count - 1)) for step in range(count)})
+
+
 class LossPlot(Vertical):
     """Two curves with a legend above them; a hint while there is nothing to draw.
 
@@ -153,4 +163,6 @@ class LossPlot(Vertical):
         for (xs, ys), colour in zip((self._train, self._validation), self._colours(), strict=True):
             if xs:
                 plot.plt.plot(*downsample(xs, ys), color=colour.rgb, marker="braille")
+        places = whole_ticks(self._train[0] + self._validation[0])
+        plot.plt.xticks([float(place) for place in places], [str(place) for place in places])
         plot.refresh()
