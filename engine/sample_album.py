@@ -126,12 +126,12 @@ def _spoil(photo: Picture, random: Random) -> tuple[Picture, int]:
 
 def _crop(photo: Picture, badness: float, random: Random) -> Picture:
     """Return a 3:2 piece; the worse, the smaller and the farther from the middle."""
-    share = random.uniform(0.75, 0.98) * (1 - 0.6 * badness)
+    share = random.uniform(0.6, 0.98) * (1 - 0.5 * badness)
     width = share * min(photo.width, photo.height * _SIZE[0] / _SIZE[1])
     height = width * _SIZE[1] / _SIZE[0]
     free_x, free_y = photo.width - width, photo.height - height
     angle = random.uniform(0, 2 * math.pi)
-    reach = 0.3 + 0.7 * badness
+    reach = 0.45 + 0.55 * badness
     left = free_x * (0.5 + 0.5 * reach * math.cos(angle))
     top = free_y * (0.5 + 0.5 * reach * math.sin(angle))
     piece = photo.crop((round(left), round(top), round(left + width), round(top + height)))
