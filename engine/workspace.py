@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tomli_w
 
-from engine.errors import DamagedFile, UsageError
+from engine.errors import DamagedFile, NotFound, UsageError
 from engine.storage import disk_errors, write_text
 
 _SCALE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|\.\.|:)\s*(-?\d+(?:\.\d+)?)\s*")
@@ -38,8 +38,11 @@ class Scale:
             UsageError: the text is not two numbers, the lower one first.
         """
         match = _SCALE.fullmatch(text)
-        if match and float(match[1]) < float(match[2]):
-            return cls(float(match[1]), float(match[2]))
+        if match:
+            low, high = float(match[1]), float(match[2])
+            # no more decimals than a score keeps, or the scale could not be written down
+            if low < high < math.inf and [low, high] == [round(low, 6), round(high, 6)]:
+                return cls(low + 0.0, high + 0.0)
         raise UsageError(
             "“{text}” is not a scale.",
             remedy="Write the lowest and the highest score, such as 0-100 or 1-5.",
@@ -59,7 +62,7 @@ class Scale:
         return min(max(score, self.low), self.high)
 
     def __str__(self) -> str:
-        return f"{self.low:g}-{self.high:g}"
+        return f"{format_score(self.low)}-{format_score(self.high)}"
 
 
 def format_score(score: float | None) -> str:
@@ -88,6 +91,14 @@ class Settings:
     theme: str = ""
 
 
+def _expanded(path: Path) -> Path:
+    """Return a path with its ``~`` replaced by the home folder; that of an unknown user stays as it is."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folders and files of one workspace; making one of these touches no disk."""
@@ -98,13 +109,24 @@ class Workspace:
     def find(
         cls, explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] = os.environ
     ) -> Workspace:
-        """Return the workspace that is meant: the named one, the current folder or ``$BEHOLDER_WORKSPACE``."""
-        here = (cwd or Path.cwd()).absolute()
+        """Return the workspace that is meant: the named one, the current folder or ``$BEHOLDER_WORKSPACE``.
+
+        Raises:
+            NotFound: the current folder was deleted.
+        """
+        if explicit is not None and (explicit := _expanded(explicit)).is_absolute():
+            return cls(explicit)
+        try:
+            here = (cwd or Path.cwd()).absolute()
+        except FileNotFoundError as error:
+            raise NotFound(
+                "The current folder is gone.", remedy="Go to a folder that is there and try again."
+            ) from error
         if explicit is not None:
-            return cls((here / explicit.expanduser()).absolute())
+            return cls(here / explicit)
         named = environ.get("BEHOLDER_WORKSPACE")
         if named and not ((here / "data").is_dir() or (here / ".beholder").is_dir()):
-            return cls((here / Path(named).expanduser()).absolute())
+            return cls(here / _expanded(Path(named)))
         return cls(here)
 
     @property

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if debug:
             traceback.print_exc()
-        found = disk_error(error, error.filename or Path.cwd())
+        found = disk_error(error, error.filename or os.environ.get("PWD", os.curdir))
         console.error(found)
         return found.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence: nobody should see a traceback unasked

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import BeholderError, DamagedFile, UsageError
+from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.workspace import Scale, Settings, Workspace, format_score
 
 
@@ -22,6 +22,7 @@ from engine.workspace import Scale, Settings, Workspace, format_score
         ("-10--5", Scale(-10, -5)),
         ("0..1", Scale(0, 1)),
         ("0.5:9.5", Scale(0.5, 9.5)),
+        ("0-12345678", Scale(0, 12345678)),
     ],
 )
 def test_scales_as_people_write_them(text: str, scale: Scale) -> None:
@@ -29,7 +30,7 @@ def test_scales_as_people_write_them(text: str, scale: Scale) -> None:
     assert Scale.parse(str(scale)) == scale
 
 
-@pytest.mark.parametrize("text", ["", "5", "5-1", "1-1", "a-b", "1-2-3", "nan-5", "0-inf"])
+@pytest.mark.parametrize("text", ["", "5", "5-1", "1-1", "a-b", "1-2-3", "nan-5", "0-inf", f"0-{'9' * 400}", "0-0.0000001"])
 def test_what_is_no_scale(text: str) -> None:
     with pytest.raises(UsageError, match="is not a scale"):
         Scale.parse(text)
@@ -96,3 +97,22 @@ def test_a_file_in_the_way_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(BeholderError, match="album") as caught:
         Workspace(tmp_path / "album").create()
     assert caught.value.remedy.template
+
+
+def test_a_large_scale_is_the_same_when_the_workspace_is_opened_again(tmp_path: Path) -> None:
+    Workspace(tmp_path).create(Scale(0, 1_000_000))
+    assert Workspace(tmp_path).scale == Scale(0, 1_000_000)
+
+
+def test_a_home_folder_of_nobody_is_a_plain_name(tmp_path: Path) -> None:
+    assert Workspace.find(Path("~no-such-user/x"), cwd=tmp_path).root == tmp_path / "~no-such-user/x"
+
+
+def test_a_current_folder_that_was_deleted_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(NotFound, match="current folder is gone"):
+        Workspace.find()
+    assert Workspace.find(tmp_path).root == tmp_path
