@@ -136,12 +136,26 @@ def read_manifest_file(folder: Path) -> dict[str, Any]:
     try:
         with disk_errors(file):
             manifest = json.loads(file.read_text("utf-8"))
-        if manifest["format"] != FORMAT or not isinstance(manifest["files"], dict):
+        if manifest["format"] != FORMAT:
             raise ValueError(f"format {manifest['format']}, this version reads {FORMAT}")
+        _check(manifest)
         _info(folder, manifest)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise damaged_model(file, f"{type(error).__name__}: {error}") from error
     return dict(manifest)
+
+
+def _check(manifest: Mapping[str, Any]) -> None:
+    """Refuse what would break a list, or lead out of the bundle's folder."""
+    for name, digest in manifest["files"].items():
+        if name != Path(name).name or name in {"", ".."} or not isinstance(digest, str):
+            raise ValueError(f"{name!r} in files")
+    low, high = (float(end) for end in manifest["scale"])
+    if not low < high:
+        raise ValueError("no scale")
+    for values in manifest["metrics"].values():
+        if not all(value is None or isinstance(value, int | float) for value in values.values()):
+            raise ValueError("metrics that are no numbers")
 
 
 def read_manifest(info: BundleInfo) -> dict[str, Any]:
@@ -183,10 +197,15 @@ def list_bundles(workspace: Workspace) -> list[BundleInfo]:
     return sorted(found, key=lambda info: (info.created, info.model_id), reverse=True)
 
 
-def find_bundle(workspace: Workspace, ref: str = "best") -> BundleInfo:
+def find_bundle(workspace: Workspace, ref: str = "best", *, even_damaged: bool = False) -> BundleInfo:
     """Return the bundle that an id, a unique prefix of one, a name, ``latest`` or ``best`` means.
 
     ``best`` is the one that ranks unseen photos best; see `BundleInfo.rank_quality`.
+
+    Args:
+        workspace: where to look.
+        ref: what is meant.
+        even_damaged: return one whose manifest can't be read too, so that it can be removed.
 
     Raises:
         NotFound: there is no model at all, or none that is meant.
@@ -212,6 +231,8 @@ def find_bundle(workspace: Workspace, ref: str = "best") -> BundleInfo:
             choices=", ".join(info.model_id for info in near),
         )
     for folder in _folders(workspace):
+        if even_damaged and folder.name == ref:
+            return BundleInfo(folder.name, "", "", "", "", 0, {}, folder)
         if ref and folder.name.startswith(ref):
             read_manifest_file(folder)
     raise NotFound("There is no model “{ref}”.", remedy="See the list: beholder models", ref=ref)
@@ -229,14 +250,21 @@ def load_bundle(info: BundleInfo) -> Bundle:
     from engine.models.catalog import scorer_class
 
     manifest = read_manifest(info)
+    unlisted = {file.name for file in info.path.glob("*.s*")} - manifest["files"].keys()
+    if unlisted:
+        raise damaged_model(info.path / "manifest.json", f"it does not vouch for {', '.join(sorted(unlisted))}")
     for name, expected in manifest["files"].items():
-        file = info.path / Path(str(name)).name
+        file = info.path / name
         actual = content_hash(file)
         if actual != expected:
-            raise damaged_model(file, f"its SHA-256 is {actual[:12]}…, should be {str(expected)[:12]}…")
-    scorer = scorer_class(info.model).load(info.path)
+            raise damaged_model(file, f"its SHA-256 is {actual[:12]}…, should be {expected[:12]}…")
     golden = load_arrays(info.path / "golden.safetensors", ("features", "scores"))
-    off = float(np.abs(scorer.predict(golden["features"]) - golden["scores"]).max(initial=0.0))
+    scorer_type = scorer_class(info.model)
+    try:
+        scorer = scorer_type.load(info.path)
+        off = float(np.abs(scorer.predict(golden["features"]) - golden["scores"]).max(initial=0.0))
+    except (LookupError, TypeError, ValueError) as error:
+        raise damaged_model(info.path, f"{type(error).__name__}: {error}") from error
     span = float(manifest["scale"][1]) - float(manifest["scale"][0])
     if off > _GOLDEN_TOLERANCE * span:
         raise DamagedFile(

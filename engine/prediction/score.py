@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import DamagedFile, Message, NotFound
+from engine.errors import BeholderError, DamagedFile, Message, NotFound
 from engine.events import Notice, Progress, StopCheck, never_stop
 from engine.features.backbones import get_backbone
 from engine.features.cache import FeatureCache
 from engine.features.extract import Embedded, embed
 from engine.images import find_images
 from engine.models.bundle import Bundle, BundleInfo, load_bundle
+from engine.models.damaged import damaged_model
+from engine.storage import disk_errors
 from engine.workspace import Scale, Workspace
 
 _BATCH = 32
@@ -77,24 +80,36 @@ def predict(
         NeedMissing: the backbone's weights are not on this machine.
         Interrupted: `should_stop` said so.
     """
-    photos, missing = _photos(paths, recursive)
+    photos, lost = _photos(paths, recursive)
     bundle = load_bundle(info)
-    for path in missing:
-        yield Prediction(path, None, None, None, info.model_id, Message("There is no such file."))
+    for path, reason in lost:
+        yield Prediction(path, None, None, None, info.model_id, reason)
     yield from _score(workspace, bundle, photos, should_stop)
 
 
-def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[Path]]:
+def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[tuple[Path, Message]]]:
+    """Return the photos that are meant, and what can't even be looked at, with the reason."""
     photos: list[Path] = []
+    lost: list[tuple[Path, Message]] = []
     missing: list[Path] = []
+
+    def pass_over(path: Path, reason: Message) -> None:
+        lost.append((path, reason))
+
     for path in paths:
-        if path.is_dir():
-            photos += find_images(path, recursive=recursive)
-        elif path.exists():
-            photos.append(path)
-        else:
+        try:
+            with disk_errors(path):
+                is_folder = stat.S_ISDIR(path.stat().st_mode)
+            if is_folder:
+                photos += find_images(path, recursive=recursive, on_problem=pass_over)
+            else:
+                photos.append(path)
+        except NotFound:
             missing.append(path)
-    if not photos:
+            pass_over(path, Message("There is no such file."))
+        except BeholderError as error:
+            pass_over(path, error.message)
+    if not photos and len(lost) == len(missing):
         if missing:
             raise NotFound("There is no {path}.", remedy="Check the spelling of the path.", path=missing[0])
         raise NotFound(
@@ -102,17 +117,20 @@ def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[Pa
             remedy="beholder reads JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF.",
             path=paths[0] if paths else Path(),
         )
-    return photos, missing
+    return photos, lost
 
 
 def _score(
     workspace: Workspace, bundle: Bundle, photos: Sequence[Path], should_stop: StopCheck
 ) -> Iterator[Prediction | Progress | Notice]:
     manifest, model_id = bundle.manifest, bundle.info.model_id
-    scale = Scale(*manifest["scale"])
-    half = float(manifest["interval"]["halfwidth"])
+    try:
+        half, weights = float(manifest["interval"]["halfwidth"]), str(manifest["weights"])
+        scale, made_with = Scale(*manifest["scale"]), manifest["fingerprint"]
+    except (LookupError, TypeError, ValueError) as error:
+        raise damaged_model(bundle.info.path / "manifest.json", f"{type(error).__name__}: {error}") from error
     backbone = get_backbone(bundle.info.backbone)
-    if backbone.fingerprint(manifest["weights"]) != manifest["fingerprint"]:
+    if backbone.fingerprint(weights) != made_with:
         raise DamagedFile(
             "{path} was trained on features that this version of beholder computes differently.",
             remedy="Train it again; the photos and scores are not touched.",
@@ -132,7 +150,7 @@ def _score(
         waiting.clear()
 
     with FeatureCache(workspace.features_file) as cache:
-        for event in embed(photos, backbone, cache=cache, weights=manifest["weights"], should_stop=should_stop):
+        for event in embed(photos, backbone, cache=cache, weights=weights, should_stop=should_stop):
             if isinstance(event, Embedded):
                 waiting.append(event)
                 if len(waiting) >= _BATCH:

@@ -105,6 +105,44 @@ def test_a_damaged_manifest_is_named_and_hides_no_other(workspace, content):
     with pytest.raises(DamagedFile, match="manifest"):
         find_bundle(workspace, broken.model_id)
     assert find_bundle(workspace, "best").model_id == sound.model_id
+    remove_bundle(workspace, find_bundle(workspace, broken.model_id, even_damaged=True))
+    assert not broken.path.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": [1]},
+        {"metrics": {"cv": {"srcc": "good"}}},
+        {"scale": [7, 1]},
+        {"scale": 5},
+        {"files": {"..": "0"}},
+        {"files": {"../../scores.txt": "0"}},
+        {"files": {}},
+    ],
+)
+def test_a_manifest_that_was_tampered_with_is_refused(workspace, change):
+    info, *_ = save(workspace)
+    manifest = read_manifest(info)
+    (info.path / "manifest.json").write_text(json.dumps({**manifest, **change}))
+    with pytest.raises(DamagedFile, match="manifest"):
+        load_bundle(info)
+    assert all(isinstance(shown.rank_quality, float) for shown in list_bundles(workspace))
+
+
+def test_weights_of_another_shape_are_damaged(workspace):
+    from engine.models.arrays import load_arrays, save_arrays
+    from engine.storage import content_hash, write_json
+
+    info, *_ = save(workspace)
+    file = info.path / "taste.safetensors"
+    arrays = load_arrays(file, ())
+    save_arrays(file, {**arrays, "mean": arrays["mean"][:3]})
+    manifest = read_manifest(info)
+    manifest["files"][file.name] = content_hash(file)
+    write_json(info.path / "manifest.json", manifest)
+    with pytest.raises(DamagedFile, match="damaged"):
+        load_bundle(info)
 
 
 def test_deleting_keeps_a_way_back(workspace):

@@ -56,6 +56,18 @@ def test_what_is_no_picture_is_a_row_with_a_reason(trained, new_photos, tmp_path
         assert rows[path].to_row()["error"]
 
 
+def test_what_a_folder_holds_and_nobody_can_read_is_a_row_too(trained, new_photos, tmp_path):
+    workspace, info = trained
+    folder = shutil.copytree(new_photos, tmp_path / "some")
+    (folder / "dead.jpg").symlink_to("nowhere")
+    too_long = tmp_path / ("x" * 300)
+    rows = {row.path: row for row in rows_of(predict(workspace, info, [too_long, folder]))}
+    for path in (folder / "dead.jpg", too_long):
+        assert rows[path].score is None
+        assert rows[path].error
+    assert sum(row.score is not None for row in rows.values()) == len(rows) - 2
+
+
 def test_nothing_to_score_is_said(trained, tmp_path):
     workspace, info = trained
     with pytest.raises(NotFound, match=r"gone\.jpg"):
@@ -71,6 +83,14 @@ def test_features_computed_differently_are_refused(trained, new_photos):
     manifest = read_manifest(info)
     write_json(info.path / "manifest.json", {**manifest, "fingerprint": "0" * 16})
     with pytest.raises(DamagedFile, match="differently"):
+        list(predict(workspace, info, [new_photos]))
+
+
+@pytest.mark.parametrize("change", [{"interval": None}, {"interval": {"halfwidth": "wide"}}])
+def test_a_manifest_that_says_nonsense_is_damaged(trained, new_photos, change):
+    workspace, info = trained
+    write_json(info.path / "manifest.json", {**read_manifest(info), **change})
+    with pytest.raises(DamagedFile, match="manifest"):
         list(predict(workspace, info, [new_photos]))
 
 

@@ -30,7 +30,9 @@ def test_scales_as_people_write_them(text: str, scale: Scale) -> None:
     assert Scale.parse(str(scale)) == scale
 
 
-@pytest.mark.parametrize("text", ["", "5", "5-1", "1-1", "a-b", "1-2-3", "nan-5", "0-inf", f"0-{'9' * 400}", "0-0.0000001"])
+@pytest.mark.parametrize(
+    "text", ["", "5", "5-1", "1-1", "a-b", "1-2-3", "nan-5", "0-inf", f"0-{'9' * 400}", "0-0.0000001"]
+)
 def test_what_is_no_scale(text: str) -> None:
     with pytest.raises(UsageError, match="is not a scale"):
         Scale.parse(text)

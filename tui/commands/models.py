@@ -86,7 +86,7 @@ def remove(
 
     session = Session.of(context)
     workspace = session.existing_workspace()
-    info = find_bundle(workspace, model)
+    info = find_bundle(workspace, model, even_damaged=True)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("Nobody is there to confirm.", remedy="Add --yes to remove without a question.")
