@@ -29,6 +29,10 @@ _RESERVED = {
 _MAX_NAME_BYTES = 200
 
 
+class AlreadyThere(BeholderError):
+    """A new file was to be made, but meanwhile there is one of its name; that one is untouched."""
+
+
 def disk_error(error: OSError, path: str | os.PathLike[str]) -> BeholderError:
     """Return one of our errors for a file-system error, with the file and what to do."""
     where = Path(path)
@@ -91,13 +95,18 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, over: bool = True) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the block ends well; on an error the old one stays.
 
     A reader sees the old content or the new, never a part. The place keeps its permissions; a new one gets what the
     umask grants.
 
+    Args:
+        path: the place.
+        over: whether a file that lies there by then is replaced.
+
     Raises:
+        AlreadyThere: one does, and is not to be replaced.
         BeholderError: the disk is full, read-only or the folder is missing.
     """
     part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
@@ -109,13 +118,33 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
-            if path.exists():
-                part.chmod(path.stat().st_mode & 0o777)
-            part.replace(path)
+            if not over:
+                _move_to_free(part, path)
+            else:
+                if path.exists():
+                    part.chmod(path.stat().st_mode & 0o777)
+                part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def _move_to_free(part: Path, path: Path) -> None:
+    """Give a finished file its name, unless another program has taken it since."""
+    try:
+        try:
+            path.hardlink_to(part)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: all but one moment is guarded
+            if path.exists():
+                raise FileExistsError from None
+            part.rename(path)
+            return
+        part.unlink()
+    except FileExistsError as error:
+        raise AlreadyThere("{path} is there already.", remedy="Run the same again.", path=path) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -137,8 +166,13 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file atomically, keeping its modification time; an existing target is replaced; see `replacing`."""
-    with disk_errors(source), source.open("rb") as data, replacing(target) as out:
+    """Copy a file atomically, keeping its modification time.
+
+    Raises:
+        AlreadyThere: there is a target; it is left alone.
+        BeholderError: as `replacing`, or the source can't be read.
+    """
+    with disk_errors(source), source.open("rb") as data, replacing(target, over=False) as out:
         shutil.copyfileobj(data, out, 1 << 20)
         times = os.fstat(data.fileno())
         out.flush()

@@ -13,7 +13,7 @@ from engine.errors import BeholderError, Message, UsageError
 from engine.events import Event, ItemFailed, Phase, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.labels.planning import ImportItem, ImportOptions, ImportPlan, plan_import
 from engine.labels.scorebook import ScoreBook
-from engine.storage import content_hash, copy_file
+from engine.storage import AlreadyThere, content_hash, copy_file
 from engine.workspace import Workspace
 
 __all__ = ["ImportItem", "ImportOptions", "ImportPlan", "ImportReport", "plan_import", "run_import"]
@@ -123,9 +123,7 @@ class _Work:
     def take(self, item: ImportItem) -> Message | None:
         """Copy one photo if it is not there yet; return why it could not be read, or None."""
         try:
-            name, is_there = self._destination(item)
-            if not is_there:
-                copy_file(item.source, self.workspace.data / name)
+            name, is_there = self._copied(item)
         except BeholderError as error:
             if error.message.values.get("path") == item.source:
                 return error.message  # the photo's own fault; a full disk goes on to the caller
@@ -140,6 +138,18 @@ class _Work:
         if len(self._pending) >= _BATCH:
             self.flush()
         return None
+
+    def _copied(self, item: ImportItem) -> tuple[str, bool]:
+        """Return the photo's name in ``data/``, and whether it lay there before."""
+        while True:
+            name, is_there = self._destination(item)
+            if is_there:
+                return name, True
+            try:
+                copy_file(item.source, self.workspace.data / name)
+            except AlreadyThere:
+                continue  # another import took that name meanwhile
+            return name, False
 
     def _destination(self, item: ImportItem) -> tuple[str, bool]:
         """Return the name for a photo, and whether it lies there already: another import may run meanwhile."""

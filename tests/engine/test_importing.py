@@ -237,6 +237,27 @@ def test_a_face_that_goes_away_leaves_scored_photos(source: Path, target: Worksp
     assert ScoreBook(target).scores() == {"1.jpg": 1}
 
 
+def test_a_name_that_another_import_takes_meanwhile_costs_no_photo(
+    source: Path, target: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = paint(source / "50.jpg", 1).read_bytes()
+    theirs = paint(source.parent / "other" / "50.jpg", 200).read_bytes()
+    copy = shutil.copyfileobj
+
+    def copy_while_another_works(*arguments: Any) -> None:
+        if not (target.data / "50.jpg").exists():
+            (target.data / "50.jpg").write_bytes(theirs)
+        copy(*arguments)
+
+    plan = plan_of(target, source)
+    monkeypatch.setattr(shutil, "copyfileobj", copy_while_another_works)
+    report, _ = drain(run_import(target, plan))
+    assert report.renamed == {"50.jpg": "50_2.jpg"}
+    assert (target.data / "50.jpg").read_bytes() == theirs
+    assert (target.data / "50_2.jpg").read_bytes() == mine
+    assert ScoreBook(target).scores() == {"50_2.jpg": 50.0}
+
+
 def test_a_full_disk_keeps_what_was_copied(source: Path, target: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         paint(source / f"{number}.jpg", number)
