@@ -59,11 +59,16 @@ class Console:
     def note(self, text: str) -> None:
         """Print one line for the person, unless they asked for quiet."""
         if not self.quiet:
-            print(text, file=self.err, flush=True)
+            self._aside(text)
 
     def failure(self, item: str | os.PathLike[str], reason: str) -> None:
         """Name one item that failed, with the reason."""
-        print(f"{display_name(item)}: {reason}", file=self.err, flush=True)
+        self._aside(f"{display_name(item)}: {reason}")
+
+    def _aside(self, text: str) -> None:
+        # results come first, also where stdout is a file or pipe that collects; a closed pipe shows itself here
+        self.out.flush()
+        print(text, file=self.err, flush=True)
 
     def error(self, error: BeholderError) -> None:
         """Print what was wrong and, on the next line, what to do about it."""

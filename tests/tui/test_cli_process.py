@@ -83,8 +83,12 @@ def test_json_on_stdout_is_pure(trained_workspace: Workspace, new_photos: Path) 
 
 @pytest.mark.parametrize("arguments", [["scores", "list"], ["--help"], ["train", "--help"], ["doctor", "--json"]])
 def test_a_reader_that_has_enough_ends_it_silently(workspace: Workspace, arguments: list[str]) -> None:
+    collecting = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     writer = subprocess.Popen(
-        [*BEHOLDER, "-w", str(workspace.root), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*BEHOLDER, "-w", str(workspace.root), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=collecting,
     )
     assert writer.stdout is not None
     assert writer.stderr is not None
