@@ -201,3 +201,15 @@ def test_scores_are_exported_by_suffix_and_to_stdout(run: Run, workspace: Worksp
         row["name"]: row["score"] for row in rows
     }
     assert run("-w", workspace.root, "scores", "export", tmp_path / "s.xls")[0] == 2
+
+
+def test_every_change_of_scores_can_be_read_as_json(run: Run, tmp_path: Path) -> None:
+    at = ("-w", tmp_path / "w")
+    made = {"workspace": str(tmp_path / "w"), "scale": "1-7", "made": True}
+    assert _json(run, "init", tmp_path / "w", "--scale", "1-7") == made
+    draw_photo(tmp_path / "w" / "data" / "a.jpg", 1, 0.5)
+    first = _json(run, *at, "scores", "set", "a.jpg", "6.5")
+    assert (first["kind"], first["edits"]) == ("set", [{"name": "a.jpg", "old": None, "new": 6.5}])
+    assert _json(run, *at, "scores", "undo")["edits"] == [{"name": "a.jpg", "old": 6.5, "new": None}]
+    assert _json(run, *at, "scores", "redo")["seq"] == 3
+    assert _json(run, *at, "scores") == [{"name": "a.jpg", "score": 6.5}]

@@ -73,10 +73,20 @@ def test_a_detached_training_can_be_cancelled(run: Run, workspace_with_model: Wo
     code, out, _ = run("-w", workspace.root, "train", "--detach", "--json")
     job_id = json.loads(out)["job_id"]
     assert code == 0
-    code, out, _ = run("-w", workspace.root, "jobs", "cancel", job_id[:20])
-    assert code == 0
+    code, out, _ = run("-w", workspace.root, "jobs", "cancel", job_id[:20], "--json")
+    assert (code, json.loads(out)) == (0, {"job_id": job_id, "state": "cancelled"})
+    assert run("-w", workspace.root, "jobs", "follow", job_id)[0] == 130
     assert client.state_of(workspace, job_id) is client.JobState.CANCELLED
     assert len(_models(run, workspace)) == 1
+
+
+def test_a_training_around_a_damaged_photo_names_it_and_says_so_by_its_code(run: Run, workspace: Workspace) -> None:
+    (workspace.data / "broken.jpg").write_bytes(b"no picture")
+    code, out, error = run("-w", workspace.root, "train", "--json")
+    assert code == 1
+    assert json.loads(out)["n"] == 30
+    assert "broken.jpg" in error
+    assert run("-w", workspace.root, "jobs", "follow", "latest")[0] == 1
 
 
 def test_the_reason_of_a_failed_job_comes_back_with_its_exit_code(run: Run, workspace: Workspace) -> None:
@@ -122,11 +132,11 @@ def test_models_are_shown_by_name_and_prefix_and_go_to_the_trash(run: Run, works
     assert code == 2
     assert "--yes" in error
     assert len(_models(run, workspace)) == 1
-    code, out, _ = run(*at, "rm", "first", "--yes")
-    assert code == 0
-    assert _models(run, workspace) == []
+    (workspace.models / row["model_id"] / "manifest.json").write_text("damaged")
+    code, out, _ = run(*at, "rm", row["model_id"], "--yes", "--json")
     (trashed,) = (workspace.trash / "models").iterdir()
-    assert str(trashed) in out
+    assert (code, json.loads(out)) == (0, {"model_id": row["model_id"], "path": str(trashed)})
+    assert _models(run, workspace) == []
     assert (trashed / "manifest.json").is_file()
     assert run(*at, "rm", "first", "--yes")[0] == 3
 

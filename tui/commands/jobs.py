@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.errors import BeholderError, Message, display_name
+from engine.errors import BeholderError, Interrupted, Message, display_name
 from tui.console import Console
 from tui.help_pages import add_command, add_group
 from tui.i18n import say, t
@@ -62,7 +62,7 @@ def follow(
     context: typer.Context,
     job: Annotated[str, typer.Argument(metavar="ID", help=t("cli.jobs.id"))],
     jsonl: Annotated[bool, typer.Option("--jsonl", help=t("cli.option.jsonl"))] = False,
-) -> None:
+) -> int:
     """Print a job's events from its first to its last; Ctrl+C ends the following, not the job."""
     from engine.jobs import client
 
@@ -70,13 +70,27 @@ def follow(
     console, workspace = session.console, session.existing_workspace()
     job_id = client.find_job(workspace, job).job_id
     last: Mapping[str, Any] = {}
+    failed = False
     with ProgressLine(console) as progress:
         for event in client.follow(workspace, job_id):
             last = event
+            failed |= event["type"] == "item_failed"
             if jsonl:
                 print(json.dumps(event), file=console.out, flush=True)
             else:
                 _print_event(console, progress, event)
+    if last.get("type") == "cancelled":
+        return Interrupted.exit_code
+    raise_if_it_failed(job_id, last)
+    return 1 if failed else 0
+
+
+def raise_if_it_failed(job_id: str, last: Mapping[str, Any]) -> None:
+    """Raise what the last event of a job tells of, if it did not finish.
+
+    Raises:
+        BeholderError: it failed, for the reason that its worker gave, or crashed.
+    """
     if last.get("type") == "failed":
         raise BeholderError.from_dict(last)
     if last.get("type") == "crashed":
@@ -111,6 +125,7 @@ def _print_event(console: Console, progress: ProgressLine, event: Mapping[str, A
 def cancel(
     context: typer.Context,
     job: Annotated[str, typer.Argument(metavar="ID", help=t("cli.jobs.id"))],
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> None:
     """Stop a job; what it has computed is kept."""
     from engine.jobs import client
@@ -119,6 +134,9 @@ def cancel(
     workspace = session.existing_workspace()
     job_id = client.find_job(workspace, job).job_id
     state = client.cancel(workspace, job_id)
+    if as_json:
+        session.console.json({"job_id": job_id, "state": state.value})
+        return
     session.console.line(t("cli.jobs.cancelled", job=job_id, state=t(f"cli.state.{state.value}")))
 
 

@@ -80,6 +80,7 @@ def remove(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="ID", help=t("cli.models.id"))],
     yes: Annotated[bool, typer.Option("--yes", "-y", help=t("cli.option.yes"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> int:
     """Move a model into the workspace's trash, after a question."""
     from engine.models.bundle import find_bundle, remove_bundle
@@ -95,5 +96,8 @@ def remove(
             session.console.note(t("cli.models.rm.kept"))
             return 0
     place = remove_bundle(workspace, info)
+    if as_json:
+        session.console.json({"model_id": info.model_id, "path": str(place)})
+        return 0
     session.console.line(t("cli.models.rm.done", model=info.model_id, path=display_name(place)))
     return 0

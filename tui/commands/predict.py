@@ -51,21 +51,24 @@ def predict(
         Literal["score", "name"] | None, typer.Option("--sort", metavar="score|name", help=t("cli.predict.sort"))
     ] = None,
     top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help=t("cli.predict.top"))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> int:
     """Score the photos, the rows going out as they come where nothing has to be sorted."""
-    from engine.models.bundle import find_bundle
+    from engine.models.bundle import find_bundle, read_manifest
 
     session = Session.of(context)
-    chosen = _choose_format(form, out)
+    chosen = _choose_format("json" if as_json else form, out)
     photos = [path for word in paths for path in (_from_stdin() if word == "-" else [Path(word)])]
     if not photos:
         raise NotFound("There is no path on the standard input.", remedy="Give one path a line.")
     info = find_bundle(session.workspace, model)
+    low, high = read_manifest(info)["scale"]
+    decimals = 1 if high - low > 20 else 2
     failed: list[str] = []
     with StopSwitch(session.console) as stop, ProgressLine(session.console) as progress:
         rows = _rows(session, info, photos, recursive, stop, progress, failed)
         if chosen == "table":
-            _print_table(session, _until_stopped(rows, session, progress, sort, top))
+            _print_table(session, _until_stopped(rows, session, progress, sort, top, decimals), decimals)
         else:
             _write(rows, chosen, out, sort, top)
     if out is not None:
@@ -131,7 +134,7 @@ def _write(rows: Iterable[Row], form: Form, out: Path | None, sort: str | None, 
 
 
 def _until_stopped(
-    rows: Iterable[Row], session: Session, progress: ProgressLine, sort: str | None, top: int | None
+    rows: Iterable[Row], session: Session, progress: ProgressLine, sort: str | None, top: int | None, decimals: int
 ) -> list[Row]:
     """Return the rows in their order; when the person stops the work, show those that are done first."""
     done: list[Row] = []
@@ -140,7 +143,7 @@ def _until_stopped(
             done.append(row)  # noqa: PERF402 - what came before an interruption must be kept
     except Interrupted:
         progress.clear()
-        _print_table(session, _sorted(done, sort, top))
+        _print_table(session, _sorted(done, sort, top), decimals)
         raise
     return _sorted(done, sort, top)
 
@@ -159,16 +162,19 @@ def _sorted(rows: list[Row], sort: str | None, top: int | None) -> list[Row]:
     return rows
 
 
-def _print_table(session: Session, rows: list[Row]) -> None:
+def _print_table(session: Session, rows: list[Row], decimals: int) -> None:
     if not rows:
         return
     headings = [t("cli.table.photo"), t("cli.table.score"), t("cli.table.low"), t("cli.table.high"), ""]
     session.console.table(
         headings,
-        [[row["path"], *(_number(row[key]) for key in ("score", "low", "high")), row["error"] or ""] for row in rows],
+        [
+            [row["path"], *(_number(row[key], decimals) for key in ("score", "low", "high")), row["error"] or ""]
+            for row in rows
+        ],
         right=[1, 2, 3],
     )
 
 
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f}"
+def _number(value: float | None, decimals: int) -> str | None:
+    return None if value is None else f"{value:.{decimals}f}"

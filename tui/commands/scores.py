@@ -40,11 +40,13 @@ def register(app: typer.Typer) -> None:
     add_command(group, "export", export, help=t("cli.scores.export.help"), example="beholder scores export scores.csv")
 
 
-def bare(context: typer.Context) -> int | None:
+def bare(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> None:
     """List the scores when no command is named."""
     if context.invoked_subcommand is None:
-        list_scores(context)
-    return None
+        list_scores(context, as_json=as_json)
 
 
 def list_scores(
@@ -82,13 +84,14 @@ def set_score(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help=t("cli.scores.set.name"))],
     score: Annotated[str, typer.Argument(metavar="SCORE", help=t("cli.scores.set.score"))],
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> None:
     """Give one photo a score, or take its score away."""
     from engine.labels.scorebook import ScoreBook
 
     session = Session.of(context)
     change = ScoreBook(session.existing_workspace()).set(name, _parse_score(score))
-    _say_change(session, change)
+    _say_change(session, change, as_json)
 
 
 def _parse_score(text: str) -> float | None:
@@ -102,23 +105,32 @@ def _parse_score(text: str) -> float | None:
         ) from error
 
 
-def undo(context: typer.Context) -> None:
+def undo(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> None:
     """Take the last change back."""
     from engine.labels.scorebook import ScoreBook
 
     session = Session.of(context)
-    _say_change(session, ScoreBook(session.existing_workspace()).undo())
+    _say_change(session, ScoreBook(session.existing_workspace()).undo(), as_json)
 
 
-def redo(context: typer.Context) -> None:
+def redo(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> None:
     """Make the last change that was taken back again."""
     from engine.labels.scorebook import ScoreBook
 
     session = Session.of(context)
-    _say_change(session, ScoreBook(session.existing_workspace()).redo())
+    _say_change(session, ScoreBook(session.existing_workspace()).redo(), as_json)
 
 
-def _say_change(session: Session, change: Change) -> None:
+def _say_change(session: Session, change: Change, as_json: bool) -> None:
+    if as_json:
+        session.console.json(change.to_dict())
+        return
     for edit in change.edits:
         session.console.line(
             t(

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.errors import BeholderError, Interrupted, Message, display_name
+from engine.errors import Interrupted, Message, display_name
 from engine.workspace import Workspace
+from tui.commands.jobs import raise_if_it_failed
 from tui.console import Console
 from tui.help_pages import add_command
 from tui.i18n import say, t
@@ -44,7 +45,7 @@ def train(
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help=t("cli.train.name"))] = "",
     detach: Annotated[bool, typer.Option("--detach", help=t("cli.train.detach"))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
-) -> None:
+) -> int:
     """Start the job; follow it unless detached."""
     from engine.jobs import client
     from engine.training.spec import make_spec, parse_split
@@ -66,16 +67,20 @@ def train(
             console.json({"job_id": job_id})
         else:
             console.line(t("cli.train.detached", job=job_id))
-        return
-    result = follow_to_end(workspace, job_id, console)
+        return 0
+    result, failed = follow_to_end(workspace, job_id, console)
     if as_json:
         console.json(result)
     else:
         print_result(console, workspace, result)
+    return 1 if failed else 0
 
 
-def follow_to_end(workspace: Workspace, job_id: str, console: Console) -> Mapping[str, Any]:
-    """Show a job's progress until it ends, and return its result; Ctrl+C cancels the job.
+def follow_to_end(workspace: Workspace, job_id: str, console: Console) -> tuple[Mapping[str, Any], int]:
+    """Show a job's progress until it ends; Ctrl+C cancels the job.
+
+    Returns:
+        Its result, and how many photos could not be read.
 
     Raises:
         Interrupted: the person stopped it, here or from elsewhere.
@@ -84,6 +89,7 @@ def follow_to_end(workspace: Workspace, job_id: str, console: Console) -> Mappin
     from engine.jobs import client
 
     last: Mapping[str, Any] = {}
+    failed = 0
     try:
         with ProgressLine(console) as progress:
             for event in client.follow(workspace, job_id):
@@ -91,6 +97,7 @@ def follow_to_end(workspace: Workspace, job_id: str, console: Console) -> Mappin
                 if event["type"] == "notice":
                     progress.note(say(Message.from_dict(event["message"])))
                 elif event["type"] == "item_failed":
+                    failed += 1
                     progress.failure(event["path"], say(Message.from_dict(event["reason"])))
                 else:
                     progress.show(event)
@@ -98,18 +105,10 @@ def follow_to_end(workspace: Workspace, job_id: str, console: Console) -> Mappin
         console.note(t("cli.stopping"))
         client.cancel(workspace, job_id)
         raise _stopped() from interrupt
-    if last.get("type") == "finished":
-        result: Mapping[str, Any] = last["result"]
-        return result
-    if last.get("type") == "failed":
-        raise BeholderError.from_dict(last)
     if last.get("type") == "cancelled":
         raise _stopped()
-    raise BeholderError(
-        "The job {job} ended without a word.",
-        remedy="See why with: beholder jobs logs {job}. Then start it again.",
-        job=job_id,
-    )
+    raise_if_it_failed(job_id, last)
+    return last["result"], failed
 
 
 def _stopped() -> Interrupted:
