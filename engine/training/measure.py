@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from engine.errors import Message
 from engine.events import Event, Notice, Phase, Progress, StopCheck
-from engine.metrics import Metrics, evaluate
+from engine.metrics import Metrics, baseline, evaluate
 from engine.models.base import Scores, TrainingSet
 from engine.models.catalog import scorer_class
 from engine.models.folds import Index
@@ -95,14 +96,16 @@ def measure(spec: TrainSpec, data: TrainingSet, plan: Plan, should_stop: StopChe
         plain[held_out] = data.scores[seen].mean()
     metrics["cv"] = evaluate(data.scores, out_of_fold)
     if plan.folds is not None:
-        metrics["test"], baseline = metrics["cv"], evaluate(data.scores, plain)
+        metrics["test"] = metrics["cv"]
+        # a mean ranks nothing; that each fold's mean leans away from the fold is no correlation
+        plainest = dataclasses.replace(evaluate(data.scores, plain), srcc=None, plcc=None)
     else:
         yield Progress("evaluating", len(masks), rounds)
         seen = np.sort(np.concatenate([parts.train, parts.validation]))
         metrics["test"] = evaluate(data.scores[parts.test], _fit_and_guess(spec, data, seen, parts.test, should_stop))
-        baseline = evaluate(data.scores[parts.test], np.full(parts.test.size, data.scores[seen].mean()))
+        plainest = baseline(data.scores[seen], data.scores[parts.test])
     yield Progress("evaluating", rounds, rounds)
-    return Measured(metrics, baseline, out_of_fold)
+    return Measured(metrics, plainest, out_of_fold)
 
 
 def _fit_and_guess(spec: TrainSpec, data: TrainingSet, seen: Index, unseen: Index, should_stop: StopCheck) -> Scores:

@@ -52,6 +52,8 @@ def test_folds_test_every_photo(workspace_factory):
     _, result = train(workspace, folds=4)
     assert result["metrics"]["test"]["n"] == result["n"]
     assert read_manifest(find_bundle(workspace, "latest"))["split"]["folds"] == 4
+    assert result["baseline"]["srcc"] is result["baseline"]["plcc"] is None
+    assert result["baseline"]["mae"] > 0
 
 
 def test_few_scores_are_cross_validated_and_it_is_said(workspace_factory):

@@ -97,6 +97,17 @@ def test_import_takes_scores_from_a_table(run: Run, tmp_path: Path, new_photos: 
     assert rows[:2] == [{"name": "new-a.jpg", "score": 4.5}, {"name": "new-b.jpg", "score": 1.0}]
 
 
+@pytest.mark.parametrize("command", ["import", "predict"])
+def test_an_empty_path_is_not_the_current_folder(
+    run: Run, tmp_path: Path, photo_folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(photo_folder)
+    code, _, error = run("-w", tmp_path / "w", command, "")
+    assert code == 2
+    assert "empty" in error
+    assert not (tmp_path / "w").exists()
+
+
 @pytest.mark.parametrize(("folder", "code"), [("nowhere", 3), ("empty", 3), ("words", 3)])
 def test_import_without_pictures_is_not_found(run: Run, tmp_path: Path, folder: str, code: int) -> None:
     (tmp_path / "empty").mkdir()

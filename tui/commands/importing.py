@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from engine.errors import display_name
+from engine.errors import UsageError, display_name
 from engine.events import Event, ItemFailed, Notice
 from engine.workspace import Scale, format_score
 from tui.help_pages import add_command
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 def import_photos(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help=t("cli.import.folder"))],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help=t("cli.import.folder"))],
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE.csv", help=t("cli.import.scores"))] = None,
     pattern: Annotated[str, typer.Option("--pattern", metavar="REGEX", help=t("cli.import.pattern"))] = "",
     scale: Annotated[str, typer.Option("--scale", metavar="LO-HI", help=t("cli.import.scale"))] = "",
@@ -49,7 +49,9 @@ def import_photos(
 
     session = Session.of(context)
     console, workspace = session.console, session.workspace
-    options = ImportOptions(folder, scores, pattern or None, Scale.parse(scale) if scale else None, recursive)
+    options = ImportOptions(
+        given_path(folder), scores, pattern or None, Scale.parse(scale) if scale else None, recursive
+    )
     with StopSwitch(console) as stop, ProgressLine(console) as progress:
         plan = finish(plan_import(workspace, options, should_stop=stop), progress)
         if dry_run:
@@ -64,6 +66,17 @@ def import_photos(
     if not as_json:
         _summary(session, result, dry_run)
     return 1 if result["skipped"] else 0
+
+
+def given_path(word: str) -> Path:
+    """Return the path that a person wrote.
+
+    Raises:
+        UsageError: it is empty, as an unset variable makes it; the current folder is surely not meant.
+    """
+    if not word:
+        raise UsageError("A path is empty.", remedy="Write the path; a dot stands for the current folder.")
+    return Path(word)
 
 
 def finish(work: Generator[Event, None, Result], progress: ProgressLine) -> Result:

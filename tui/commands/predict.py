@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from engine.errors import Interrupted, NotFound, UsageError, display_name
-from tui.commands.importing import show
+from tui.commands.importing import given_path, show
 from tui.help_pages import add_command
 from tui.i18n import say, t
 from tui.interrupts import StopSwitch
@@ -58,7 +58,7 @@ def predict(
 
     session = Session.of(context)
     chosen = _choose_format("json" if as_json else form, out)
-    photos = [path for word in paths for path in (_from_stdin() if word == "-" else [Path(word)])]
+    photos = [path for word in paths for path in (_from_stdin() if word == "-" else [given_path(word)])]
     if not photos:
         raise NotFound("There is no path on the standard input.", remedy="Give one path a line.")
     info = find_bundle(session.workspace, model)
