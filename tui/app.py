@@ -130,8 +130,9 @@ class BeholderApp(App[None]):
             self.push_screen(CommandPalette(placeholder=t("app.command.search"), id="--command-palette"))
 
     def show_error(self, error: BeholderError) -> None:
-        """Open the error dialog."""
-        self.push_screen(ErrorDialog(error))
+        """Open the error dialog, unless the same error is being shown."""
+        if not (isinstance(self.screen, ErrorDialog) and str(self.screen.error) == str(error)):
+            self.push_screen(ErrorDialog(error))
 
     def in_background(self, work: Work, group: str) -> Worker[None]:
         """Run work as a worker of the app; its errors become a dialog.

@@ -112,6 +112,24 @@ async def test_a_killed_worker_shows_as_crashed(make_workspace: MakeWorkspace) -
 
 
 @pytest.mark.usefixtures("patience")
+async def test_the_list_marks_the_training_that_was_just_started(make_workspace: MakeWorkspace) -> None:
+    workspace = make_workspace(24)
+    app = BeholderApp(workspace, "en")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await start_training(app, pilot)
+        first = screen.job_id
+        client.cancel(workspace, first)
+        await wait_for(pilot, lambda: screen.state == "cancelled", "the end of the first training")
+        await pilot.press("ctrl+s")
+        trainings = screen.query_one(JobList)
+        await wait_for(pilot, lambda: screen.job_id != first and trainings.option_count == 2, "the second training")
+        client.cancel(workspace, screen.job_id)
+        await wait_for(pilot, lambda: screen.state == "cancelled", "its end")
+        assert trainings.highlighted_option is not None
+        assert trainings.highlighted_option.id == screen.job_id
+
+
+@pytest.mark.usefixtures("patience")
 async def test_a_training_is_stopped_only_after_a_yes(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(24)
     app = BeholderApp(workspace, "en")

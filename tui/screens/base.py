@@ -36,6 +36,10 @@ class BaseScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._was_left = False
+
     @property
     def beholder(self) -> BeholderApp:
         """The app, with its type."""
@@ -67,6 +71,24 @@ class BaseScreen(Screen[None]):
 
     def fill(self) -> None:
         """Put the present state into freshly composed widgets."""
+
+    def came_back(self) -> None:
+        """Look again at what another room or person may have changed: this room was left and is shown again."""
+
+    def on_screen_suspend(self) -> None:
+        """Note that another room is shown; a dialog over this one does not count.
+
+        If it did, an error of `came_back` would open its dialog again each time the person closes it.
+        """
+        self._was_left = self._was_left or any(
+            isinstance(top, BaseScreen) and top is not self for top in self.app.screen_stack[-1:]
+        )
+
+    def on_screen_resume(self) -> None:
+        """Look again if the room was left."""
+        if self._was_left:
+            self._was_left = False
+            self.came_back()
 
     async def retranslate(self) -> None:
         """Compose again in the present language."""

@@ -19,7 +19,7 @@ from engine.errors import BeholderError, display_name
 from engine.images import read_info
 from engine.labels.scorebook import Change, Entry
 from engine.workspace import Scale, format_score
-from tui.i18n import t
+from tui.i18n import say, t
 from tui.keymap import bind
 from tui.score_keeper import ScoreKeeper, ScoresChanged, ScoresRead, ScoresRefused
 from tui.screens.data_view import Album
@@ -62,7 +62,7 @@ class DataScreen(ScoringScreen):
         self.album = Album()
         self.keeper: ScoreKeeper | None = None
         self._stamp: object = None
-        self._jump: str | None = None
+        self._unread: BeholderError | None = None
 
     def body(self) -> ComposeResult:
         """Yield the table or the gallery, the photo, the score field and the counts."""
@@ -148,6 +148,9 @@ class DataScreen(ScoringScreen):
 
     @on(ScoresRefused)
     def _scores_refused(self, message: ScoresRefused) -> None:
+        if message.reading and not self.album.is_read:
+            self._unread = message.error
+            self.redraw()
         self.beholder.show_error(message.error)
         if not message.reading and self.keeper is not None:
             self.keeper.read()
@@ -158,10 +161,14 @@ class DataScreen(ScoringScreen):
         Args:
             select: name of the photo to go to; None keeps the cursor on its photo.
         """
-        self.query_one("#empty").display = self.album.is_read and not self.album.total
-        self.query_one("#data").display = not self.query_one("#empty").display
+        empty, unread = self.query_one("#empty", Static), None if self.album.is_read else self._unread
+        empty.update(t("app.data.empty") if unread is None else f"{say(unread.message)}\n\n{say(unread.remedy)}")
+        empty.display = not self.album.total and (self.album.is_read or unread is not None)
+        self.query_one("#data").display = not empty.display
         self.rows.set_rows(self.album.shown(), select=select)
-        parts = [t("app.data.counts", scored=self.album.scored, total=self.album.total)]
+        parts = [t("app.data.counts", scored=self.album.scored, total=self.album.total - self.album.missing)]
+        if self.album.missing:
+            parts.append(t("app.data.missing", n=self.album.missing))
         if self.album.filter_text:
             parts.append(t("app.data.shown", n=len(self.rows.rows)))
         if self.album.by_score:

@@ -21,13 +21,18 @@ class Album:
 
     @property
     def total(self) -> int:
-        """How many photos there are."""
+        """How many entries there are, with those whose photo is missing."""
         return len(self._entries)
 
     @property
     def scored(self) -> int:
-        """How many have a score."""
-        return sum(entry.score is not None for entry in self._entries)
+        """How many of the photos that are there have a score."""
+        return sum(entry.present and entry.score is not None for entry in self._entries)
+
+    @property
+    def missing(self) -> int:
+        """How many have a score, but no photo any more."""
+        return sum(not entry.present for entry in self._entries)
 
     def replace(self, entries: list[Entry]) -> None:
         """Take what was read from the disk."""

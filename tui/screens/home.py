@@ -79,7 +79,7 @@ class HomeScreen(BaseScreen):
     area = "home"
     help_key = "app.help.home"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("enter", "next", "app.home.next", id="home.next"),
+        bind("enter", "next", "app.home.next", id="home.next", priority=True),
         *(
             bind(letter, f"app.go('{area}')", f"app.area.{area}", id=f"home.{area}")
             for area, letter in _LETTERS.items()
@@ -152,6 +152,7 @@ class HomeScreen(BaseScreen):
         self._redraw()
 
     def _redraw(self) -> None:
+        self.refresh_bindings()
         problem = self.query_one("#problem", Static)
         problem.display = self.error is not None
         button = self.query_one("#next", Button)
@@ -183,7 +184,11 @@ class HomeScreen(BaseScreen):
         """Do the next step."""
         self.action_next()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no next step where something is damaged."""
+        return not (action == "next" and self.error is not None)
+
     def action_next(self) -> None:
         """Go where the next step is done."""
-        if self.survey is not None:
+        if self.survey is not None and self.error is None:
             self.beholder.go(self.survey.next_step()[0])

@@ -74,10 +74,6 @@ class ModelsScreen(BaseScreen):
         bind("delete", "delete", "models.key.delete", id="models.delete"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._was_left = False
-
     def body(self) -> ComposeResult:
         with Horizontal(id="models-body"):
             yield BundleTable(id="bundles")
@@ -91,14 +87,9 @@ class ModelsScreen(BaseScreen):
     def fill(self) -> None:
         self._refresh()
 
-    def on_screen_resume(self) -> None:
+    def came_back(self) -> None:
         """Look again: a training may have ended meanwhile."""
-        if self._was_left:
-            self._refresh()
-
-    def on_screen_suspend(self) -> None:
-        """Remember that others may change things from now on."""
-        self._was_left = True
+        self._refresh()
 
     def _refresh(self) -> None:
         async def read() -> None:

@@ -98,7 +98,6 @@ class PredictScreen(BaseScreen):
         self.job_id = ""
         self.state = ""
         self.story = JobStory()
-        self._was_left = False
         self._title = ""
         self._is_folder = False
         self._offset = 0
@@ -127,7 +126,10 @@ class PredictScreen(BaseScreen):
 
     def fill(self) -> None:
         self.query_one("#path", Input).value = self._typed
-        self.query_one(PredictionCard).scale = self.workspace.scale
+        try:
+            self.query_one(PredictionCard).scale = self.workspace.scale
+        except BeholderError as error:
+            self.beholder.show_error(error)
         self._shape()
         self._show_status()
         if self.job_id:
@@ -135,14 +137,9 @@ class PredictScreen(BaseScreen):
             self._read_more()
         self._refresh()
 
-    def on_screen_resume(self) -> None:
+    def came_back(self) -> None:
         """Look again at the models: one may have been trained or deleted."""
-        if self._was_left:
-            self._refresh()
-
-    def on_screen_suspend(self) -> None:
-        """Remember that others may change things from now on."""
-        self._was_left = True
+        self._refresh()
 
     def choose_model(self, model_id: str) -> None:
         """Choose a model, now or as soon as the list was read."""

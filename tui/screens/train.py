@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from engine.errors import BeholderError
 from engine.features import backbones
 from engine.jobs import client
 from engine.labels.scorebook import ScoreBook
@@ -61,6 +62,7 @@ class FormFilled(Message):
     scored: int
     different: int
     backbones: Sequence[BackboneChoice]
+    error: BeholderError | None = None
 
 
 @dataclass
@@ -86,7 +88,6 @@ class TrainScreen(BaseScreen):
         self.job_id = ""
         self.state = ""
         self.story = JobStory()
-        self._was_left = False
         self._form_values: dict[str, str] = {}
         self._jobs: list[JobLine] = []
 
@@ -119,14 +120,9 @@ class TrainScreen(BaseScreen):
             self._show_status()
         self._refresh()
 
-    def on_screen_resume(self) -> None:
+    def came_back(self) -> None:
         """Look again at scores and jobs: another screen or person may have changed them."""
-        if self._was_left:
-            self._refresh()
-
-    def on_screen_suspend(self) -> None:
-        """Remember that others may change things from now on."""
-        self._was_left = True
+        self._refresh()
 
     # --- what comes from disk ---------------------------------------------------------------------------------
 
@@ -136,9 +132,12 @@ class TrainScreen(BaseScreen):
 
     async def _read_form(self) -> None:
         def read() -> FormFilled:
-            entries = ScoreBook(self.workspace).entries()
-            scores = [entry.score for entry in entries if entry.present and entry.score is not None]
             choices = [_choice(backbone) for backbone in backbones.list_backbones()]
+            try:
+                entries = ScoreBook(self.workspace).entries()
+            except BeholderError as error:
+                return FormFilled(0, 0, choices, error)
+            scores = [entry.score for entry in entries if entry.present and entry.score is not None]
             return FormFilled(len(scores), len(set(scores)), choices)
 
         self.post_message(await asyncio.to_thread(read))
@@ -161,10 +160,11 @@ class TrainScreen(BaseScreen):
     def _form_filled(self, message: FormFilled) -> None:
         form = self.query_one(TrainForm)
         form.show_backbones(message.backbones)
-        form.show_scored(message.scored, message.different)
+        form.show_scored(message.scored, message.different, message.error)
 
     @on(JobsListed)
     def _jobs_listed(self, message: JobsListed) -> None:
+        came = {job.job_id for job in message.jobs} - {job.job_id for job in self._jobs}
         self._jobs = list(message.jobs)
         self.set_class(not self._jobs, "-no-jobs")
         if not self.job_id and self._jobs:
@@ -172,6 +172,8 @@ class TrainScreen(BaseScreen):
             self._show_job((running or self._jobs)[0].job_id)
         elif self.job_id:
             self._take_state()
+            if self.job_id in came:
+                self.query_one(JobList).mark(self.job_id)
 
     def _poll(self) -> None:
         if self.is_current and self.job_id and self.state not in ENDED:

@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Button, Input, Label, Select, Static
 
-from engine.errors import UsageError
+from engine.errors import BeholderError, UsageError
 from engine.features import backbones
 from engine.models.catalog import DEFAULT_MODEL, FEWEST_SCORES, MODELS
 from engine.training.spec import parse_split
@@ -92,6 +92,7 @@ class TrainForm(Vertical):
         self._values = {**_DEFAULTS, **(values or {})}
         self._scored: int | None = None
         self._different = 0
+        self._error: BeholderError | None = None
         self._backbones: Sequence[BackboneChoice] = ()
 
     def compose(self) -> ComposeResult:
@@ -145,9 +146,15 @@ class TrainForm(Vertical):
             select.value = names[0]
         self._check()
 
-    def show_scored(self, count: int, different: int) -> None:
-        """Show how many photos are scored, and how many different scores there are."""
-        self._scored, self._different = count, different
+    def show_scored(self, count: int, different: int, error: BeholderError | None = None) -> None:
+        """Show how many photos are scored, and how many different scores there are.
+
+        Args:
+            count: photos with a score.
+            different: different scores among them.
+            error: why the scores can't be read; it stands where the plan would stand.
+        """
+        self._scored, self._different, self._error = count, different, error
         self._check()
 
     def values(self) -> dict[str, str]:
@@ -211,6 +218,10 @@ class TrainForm(Vertical):
             text = f"{say(wrong.message)} {say(wrong.remedy)}"
         elif self._scored is None or backbone is None:
             pass
+        elif self._error is not None:
+            text = f"{say(self._error.message)} {say(self._error.remedy)}"
+        elif not self._scored:
+            text = t("train.none_scored", least=FEWEST_SCORES)
         elif self._scored < FEWEST_SCORES:
             text = t("train.too_few", n=self._scored, least=FEWEST_SCORES)
         elif self._different < 2:
