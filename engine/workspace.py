@@ -208,7 +208,7 @@ class Workspace:
                 "{path} is damaged: {cause}.",
                 remedy="Mend the file in an editor, or delete it to go back to the defaults.",
                 path=self.settings_file,
-                cause=str(error),
+                cause=str(error.message if isinstance(error, UsageError) else error).rstrip("."),
             ) from error
         return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")))
 

@@ -120,7 +120,7 @@ def _info(folder: Path) -> JobInfo | None:
         state, last = _state(folder, now_utc(), SILENT_AFTER)
         spec = json.loads((folder / "spec.json").read_bytes())
         kind, created, payload = str(spec["kind"]), str(spec["created"]), dict(spec["payload"])
-    except (BeholderError, OSError, ValueError, KeyError, TypeError):
+    except (BeholderError, OSError, ValueError, KeyError, TypeError, RecursionError):
         kind, created, payload = "?", iso_time(_made(folder)), {}
     result = last.get("result") if last and state is JobState.FINISHED else None
     model_id = result.get("model_id") if isinstance(result, dict) else None

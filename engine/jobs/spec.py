@@ -126,7 +126,7 @@ def load_spec(folder: Path) -> JobSpec:
     try:
         with disk_errors(path):
             return JobSpec.model_validate(json.loads(path.read_bytes()))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(
             "{path} is damaged: {cause}.",
             remedy="Start the job again with the same settings.",

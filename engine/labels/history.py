@@ -52,7 +52,7 @@ class Change:
         Raises:
             LookupError, TypeError, ValueError: it is none.
         """
-        edits = tuple(Edit(str(edit["name"]), edit["old"], edit["new"]) for edit in data["edits"])
+        edits = tuple(Edit(str(edit["name"]), _score(edit["old"]), _score(edit["new"])) for edit in data["edits"])
         return cls(int(data["seq"]), str(data["time"]), str(data["who"]), str(data["kind"]), edits)
 
 
@@ -111,11 +111,15 @@ class History:
                 raise
 
 
+def _score(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _parse(line: bytes) -> Change | None:
     """Return the change of a line, or None for one that was cut off: the history is a log, not the truth."""
     try:
         return Change.from_dict(json.loads(line))
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -306,14 +306,15 @@ def test_a_program_that_can_not_be_started_is_an_error_and_leaves_nothing(worksp
     assert list(workspace.jobs.iterdir()) == []
 
 
-def test_jobs_are_listed_newest_first_with_damaged_ones(workspace: Workspace) -> None:
+@pytest.mark.parametrize("spec", ["{", "[" * 100_000])
+def test_jobs_are_listed_newest_first_with_damaged_ones(workspace: Workspace, spec: str) -> None:
     assert client.list_jobs(workspace) == []
     first, second = begin(workspace, "curve"), begin(workspace, "curve")
     for job in (first, second):
         ended(workspace, job)
     damaged = workspace.jobs / "20200101-000000-train-dead"
     damaged.mkdir()
-    (damaged / "spec.json").write_text("{")
+    (damaged / "spec.json").write_text(spec)
     (workspace.jobs / ".20300101-000000-train-beef.part").mkdir()
     (workspace.jobs / "notes.txt").write_text("not a job")
     jobs = client.list_jobs(workspace)

@@ -89,7 +89,7 @@ def test_damaged_settings_are_named_and_kept(tmp_path: Path, content: bytes) -> 
     workspace = Workspace(tmp_path)
     workspace.create()
     workspace.settings_file.write_bytes(content)
-    with pytest.raises(DamagedFile, match=r"settings\.toml is damaged"):
+    with pytest.raises(DamagedFile, match=r"settings\.toml is damaged: .*[^.]\. Mend the file"):
         workspace.settings()
     assert workspace.settings_file.read_bytes() == content
 
