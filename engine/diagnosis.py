@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import BeholderError, Message
+from engine.mounts import file_system_of, is_remote
 from engine.workspace import Workspace
 
 State = Literal["ok", "warn", "missing"]
 
 _LIBRARIES = ("torch", "torchvision", "timm", "openvino", "scikit-learn", "skops", "safetensors", "textual")
-_NETWORK_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "fuse.rclone", "afs", "lustre", "glusterfs", "ceph")
 _NOTHING = Message("")
 _LITTLE, _TOO_LITTLE = 2 * 10**9, 200 * 10**6  # bytes; a big album's features and a model take less than 200 MB
 _LITTLE_MEMORY = 3 * 10**9
@@ -171,9 +171,9 @@ def _disk_space(root: Path) -> Finding:
     return Finding("disk", "ok", message)
 
 
-def _file_system(root: Path, mounts: Path = Path("/proc/self/mounts")) -> Finding:
-    kind = file_system_of(_existing(root).resolve(), mounts)
-    if kind.startswith(_NETWORK_SYSTEMS):
+def _file_system(root: Path) -> Finding:
+    kind = file_system_of(_existing(root).resolve())
+    if is_remote(kind) and kind != "fuseblk":  # a local NTFS disk
         return Finding(
             "file_system",
             "warn",
@@ -181,32 +181,6 @@ def _file_system(root: Path, mounts: Path = Path("/proc/self/mounts")) -> Findin
             Message("It works, but slower; a workspace on a local disk is better."),
         )
     return Finding("file_system", "ok", Message("The workspace's file system: {kind}.", {"kind": kind}))
-
-
-def file_system_of(path: Path, mounts: Path) -> str:
-    """Return the type of the file system that holds an absolute path.
-
-    Args:
-        path: without symbolic links.
-        mounts: the system's table of mounts, as in ``/proc/self/mounts``.
-
-    Returns:
-        Its name, such as ``ext4``; ``unknown`` where the table can't be read.
-    """
-    try:
-        lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return "unknown"
-    best, kind = -1, "unknown"
-    for line in lines:
-        parts = line.split(" ")
-        if len(parts) < 3:
-            continue
-        place = Path(parts[1].replace("\\040", " "))
-        # A later line hides an earlier one of the same place.
-        if (path == place or place in path.parents) and len(place.parts) >= best:
-            best, kind = len(place.parts), parts[2]
-    return kind
 
 
 def _permission(workspace: Workspace) -> Finding:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.errors import Message
 from engine.events import Notice
+from engine.mounts import file_system_of, is_remote
 from engine.storage import disk_error
 
 FloatArray = NDArray[np.float32]
@@ -28,32 +29,8 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS features (
   hash TEXT NOT NULL, fingerprint TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (hash, fingerprint));
 """
-_REMOTE = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "lustre", "glusterfs", "gpfs", "beegfs", "virtiofs")
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _NOT_FOR_US = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
-
-
-def is_remote(path: Path, mounts: str | None = None) -> bool:
-    """Say whether a path lies on a network or FUSE file system, where SQLite's WAL is not safe.
-
-    Args:
-        path: an absolute path.
-        mounts: text in the form of ``/proc/mounts``; that file where None. Unknown counts as local.
-    """
-    if mounts is None:
-        try:
-            mounts = Path("/proc/mounts").read_text("utf-8", "replace")
-        except OSError:
-            return False
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        parts = line.split()
-        if len(parts) < 3:
-            continue
-        place = parts[1].replace("\\040", " ").rstrip("/") or "/"
-        if len(place) >= len(best) and (place == "/" or path == Path(place) or Path(place) in path.parents):
-            best, kind = place, parts[2]
-    return kind.startswith(_REMOTE)
 
 
 class FeatureCache:
@@ -164,8 +141,9 @@ class FeatureCache:
     def _open(self) -> None:
         base = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, check_same_thread=False)
         self._base = base
+        remote = is_remote(file_system_of(self.path.resolve()))  # where SQLite's WAL is not safe
         try:
-            base.execute("PRAGMA journal_mode = " + ("DELETE" if is_remote(self.path) else "WAL"))
+            base.execute("PRAGMA journal_mode = " + ("DELETE" if remote else "WAL"))
         except sqlite3.OperationalError as error:
             # Another process is at it, and sqlite doesn't wait here; the mode is kept in the file.
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from engine.errors import NeedMissing
-from engine.features.cache import FeatureCache, is_remote
+from engine.features.cache import FeatureCache
+from engine.mounts import file_system_of, is_remote
 
 WIDTH = 8
 
@@ -144,28 +145,9 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         assert len(cache.get_many([f"{who}-{n}" for who in range(4) for n in range(60)], "f", WIDTH)) == 240
 
 
-MOUNTS = """/dev/sda1 / ext4 rw 0 0
-server:/home /home nfs4 rw 0 0
-/dev/sdb1 /home/me/disk xfs rw 0 0
-me@host: /mnt/my\\040photos fuse.sshfs rw 0 0
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "remote"),
-    [
-        ("/var/x", False),
-        ("/home/me/album/x", True),
-        ("/home/me/disk/x", False),
-        ("/homework/x", False),
-        ("/mnt/my photos/a/x", True),
-    ],
-)
-def test_network_file_systems_are_told_from_local_ones(path: str, remote: bool) -> None:
-    assert is_remote(Path(path), MOUNTS) is remote
-
-
 def test_a_local_cache_uses_wal(tmp_path: Path) -> None:
     path = tmp_path / "features.sqlite"
     with FeatureCache(path), sqlite3.connect(path) as base:
-        assert base.execute("PRAGMA journal_mode").fetchone()[0] == ("delete" if is_remote(path) else "wal")
+        assert base.execute("PRAGMA journal_mode").fetchone()[0] == (
+            "delete" if is_remote(file_system_of(path)) else "wal"
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.diagnosis import Finding, diagnose, file_system_of
+from engine.diagnosis import Finding, diagnose
 from engine.workspace import Workspace
 
 
@@ -55,17 +55,6 @@ def test_the_processor_is_read_from_the_system(workspace: Workspace, tmp_path: P
     file = tmp_path / "cpuinfo"
     file.write_text(f"model name\t: X\nflags\t\t: {flags}\n")
     assert words in str(_topic(diagnose(workspace, processor_file=file), "processor").message)
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"), [("/mnt/nas/photos", "nfs4"), ("/mnt/nas2", "ext4"), ("/home/a b/x", "fuse.sshfs"), ("/", "ext4")]
-)
-def test_the_longest_mount_that_holds_a_path_counts(tmp_path: Path, path: str, kind: str) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(
-        "/dev/sda / ext4 rw 0 0\nnas:/x /mnt/nas nfs4 rw 0 0\nme@there: /home/a\\040b fuse.sshfs rw 0 0\n"
-    )
-    assert file_system_of(Path(path), mounts) == kind
 
 
 def test_a_library_that_is_not_installed_is_missing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
