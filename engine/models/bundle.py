@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import DamagedFile, NotFound, UsageError
+from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.models.damaged import damaged_model
 from engine.storage import content_hash, disk_errors, sync_folder, write_json
 from engine.workspace import Workspace
@@ -192,9 +192,15 @@ def list_bundles(workspace: Workspace) -> list[BundleInfo]:
     for folder in _folders(workspace):
         try:
             found.append(_info(folder, read_manifest_file(folder)))
-        except (DamagedFile, NotFound):
-            continue  # a damaged one is named when it is asked for; it must not hide the sound ones
+        except BeholderError:
+            continue  # `damaged_bundles` names it; it must not hide the sound ones
     return sorted(found, key=lambda info: (info.created, info.model_id), reverse=True)
+
+
+def damaged_bundles(workspace: Workspace) -> list[str]:
+    """Return the ids of the bundles that `list_bundles` leaves out."""
+    sound = {info.model_id for info in list_bundles(workspace)}
+    return sorted(folder.name for folder in _folders(workspace) if folder.name not in sound)
 
 
 def find_bundle(workspace: Workspace, ref: str = "best", *, even_damaged: bool = False) -> BundleInfo:

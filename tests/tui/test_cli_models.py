@@ -133,6 +133,9 @@ def test_models_are_shown_by_name_and_prefix_and_go_to_the_trash(run: Run, works
     assert "--yes" in error
     assert len(_models(run, workspace)) == 1
     (workspace.models / row["model_id"] / "manifest.json").write_text("damaged")
+    code, out, error = run(*at, "list", "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert row["model_id"] in error
     code, out, _ = run(*at, "rm", row["model_id"], "--yes", "--json")
     (trashed,) = (workspace.trash / "models").iterdir()
     assert (code, json.loads(out)) == (0, {"model_id": row["model_id"], "path": str(trashed)})

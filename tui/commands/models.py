@@ -36,10 +36,12 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> None:
     """Print all models, newest first."""
-    from engine.models.bundle import list_bundles
+    from engine.models.bundle import damaged_bundles, list_bundles
 
     session = Session.of(context)
     bundles = list_bundles(session.existing_workspace())
+    for model_id in damaged_bundles(session.workspace):
+        session.console.failure(model_id, t("cli.models.damaged", id=model_id))
     if as_json:
         session.console.json([bundle.to_dict() for bundle in bundles])
         return
