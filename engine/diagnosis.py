@@ -191,7 +191,7 @@ def _permission(workspace: Workspace) -> Finding:
                 "permission",
                 "missing",
                 Message("No permission for {path}.", {"path": place}),
-                Message("Make it readable and writable for you, or choose another workspace with --workspace."),
+                Message("Make it readable for you (a workspace writable too), or choose another folder."),
             )
     return Finding("permission", "ok", Message("{path} can be written.", {"path": workspace.root}))
 

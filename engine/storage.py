@@ -45,7 +45,7 @@ def disk_error(error: OSError, path: str | os.PathLike[str]) -> BeholderError:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return NeedMissing(
             "No permission for {path}.",
-            remedy="Make it readable and writable for you, or choose another workspace with --workspace.",
+            remedy="Make it readable for you (a workspace writable too), or choose another folder.",
             path=where,
         )
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
