@@ -200,6 +200,7 @@ def _choose(
     errors = {choice: np.zeros(scores.size) for choice in choices}
     if folds.max() == 0:
         return Choice("ridge", 1.0), float(scores.std())
+    grams = {width: np.exp(-width * distances) for width in _KERNEL_WIDTHS}
     for fold in range(int(folds.max()) + 1):
         seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         for choice in choices:
@@ -208,7 +209,7 @@ def _choose(
                 alpha, intercept = _ridge(inner[np.ix_(seen, seen)], scores[seen], choice.strength)
                 guess = inner[np.ix_(unseen, seen)] @ alpha + intercept
             else:
-                gram = np.exp(-choice.width * distances)
+                gram = grams[choice.width]
                 used, alpha, intercept = _kernel_regression(gram[np.ix_(seen, seen)], scores[seen], choice.strength)
                 guess = gram[np.ix_(unseen, seen[used])] @ alpha + intercept
             errors[choice][unseen] = (guess - scores[unseen]) ** 2
