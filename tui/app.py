@@ -16,10 +16,10 @@ from textual.worker import Worker
 
 from engine.errors import BeholderError
 from engine.jobs.client import afollow, list_jobs
-from engine.storage import disk_error
 from engine.workspace import Workspace
 from tui.commands_palette import BeholderCommands
 from tui.dialogs.error import ErrorDialog
+from tui.faults import explained
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
 from tui.messages import JobProgress
@@ -146,10 +146,8 @@ class BeholderApp(App[None]):
     async def _guarded(self, work: Work) -> None:
         try:
             await (work() if callable(work) else work)
-        except BeholderError as error:
-            self.show_error(error)
-        except OSError as error:
-            self.show_error(disk_error(error, error.filename or self.workspace.root))
+        except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
+            self.show_error(explained(self.workspace, error))
 
     async def _follow_running_jobs(self) -> None:
         if not self.workspace.jobs.is_dir():

@@ -20,7 +20,7 @@ from engine.models.catalog import FEWEST_SCORES
 from engine.storage import content_hash
 from engine.training.spec import TrainSpec
 from engine.training.split import group_photos
-from engine.workspace import Workspace
+from engine.workspace import Workspace, format_score
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def check_scores(scores: Iterable[float]) -> None:
             "All {n} scores are {score}: there is nothing to learn from.",
             remedy="Give the photos you like more a higher score than the others.",
             n=len(values),
-            score=values[0],
+            score=format_score(values[0]),
         )
 
 

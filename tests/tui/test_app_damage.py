@@ -90,3 +90,15 @@ async def test_data_names_the_damage_and_notices_that_it_was_mended(app: Beholde
         app.workspace.scores_file.write_text("10.jpg\t10\n", encoding="utf-8")
         await wait_for(pilot, lambda: len(screen.rows.rows) == len(NAMES), "the photos")
         assert not screen.query_one("#empty").display
+
+
+async def test_a_fault_of_the_program_is_told_and_recorded_and_the_app_goes_on(app: BeholderApp) -> None:
+    async def stumble() -> None:
+        raise ZeroDivisionError("by nought")
+
+    async with app.run_test() as pilot:
+        app.in_background(stumble, "stumble")
+        await wait_for(pilot, lambda: "by nought" in screen_text(app), "the dialog")
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, HomeScreen), "Home again")
+    assert "in stumble" in (app.workspace.internal / "faults.log").read_text("utf-8")
