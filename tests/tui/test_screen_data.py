@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,20 @@ async def test_a_burst_of_keys_takes_effect_in_its_order(tmp_path: Path) -> None
             app.simulate_key(key)
         expected = "p0.jpg\t85\np1.jpg\t71\np3.jpg\t39\np4.jpg\t4\np11.jpg\t6\n"
         await wait_for(pilot, lambda: saved(app) == expected, "the scores of the whole burst")
+
+
+async def test_keys_pressed_before_the_room_stands_do_not_end_in_the_filter(tmp_path: Path) -> None:
+    app = make_app(tmp_path, ["1.jpg", "5.jpg"])
+    async with app.run_test() as pilot:
+        seen = set()
+        app.go("data")
+        for _ in range(200):
+            seen.add(type(app.screen.focused).__name__)
+            await asyncio.sleep(0)
+        await wait_for(pilot, lambda: "5.jpg" in screen_text(app), "the list")
+        seen.add(type(app.screen.focused).__name__)
+    assert "Input" not in seen
+    assert "ScoreTable" in seen
 
 
 async def test_undo_and_redo(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class DataScreen(ScoringScreen):
     area = "data"
     help_key = "app.help.data"
     CSS_PATH = "data.tcss"
+    AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("u", "undo", "app.data.undo", id="data.undo"),
         bind("r", "redo", "app.data.redo", id="data.redo", show=False),
@@ -73,7 +74,9 @@ class DataScreen(ScoringScreen):
         )
         with Horizontal(id="data"):
             with Vertical(id="list"):
-                yield Input(placeholder=t("app.data.filter_hint"), id="filter", compact=True)
+                field = Input(placeholder=t("app.data.filter_hint"), id="filter", compact=True)
+                field.display = False  # from its first moment, or a key pressed too early would filter
+                yield field
                 with ContentSwitcher(initial="table", id="views"):
                     yield ScoreTable(_name, _cells, columns, id="table")
                     yield Gallery(_name, _caption, self._path, self.workspace.thumbnails, id="gallery")
