@@ -24,6 +24,7 @@ _LARGEST_THEME = 0.25
 # below; where that ties too much of an album together, only closer likeness counts
 _ALIKE = (0.75, 0.85, 0.92, 0.97)
 _LARGEST_GROUP = 0.25
+_OVERSHOOT = 1.2  # a part may get this much more than its share where whole groups ask for it
 _CHUNK = 2048
 _FEWEST_GROUPS = 6
 
@@ -121,7 +122,8 @@ def split_groups(groups: Index, shares: tuple[float, float, float], seed: int) -
         taken = 0
         for index in order:
             group = int(names[index])
-            fits = taken + counts[index] / 2 <= aim
+            nearer = taken + counts[index] / 2 <= aim
+            fits = nearer and taken + counts[index] <= _OVERSHOOT * aim
             must = part == "test" and taken == 0 and counts[index] == counts.min()
             if group not in part_of and left > 1 and aim > 0 and (fits or must):
                 part_of[group] = part
