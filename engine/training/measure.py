@@ -16,6 +16,7 @@ from engine.models.catalog import scorer_class
 from engine.models.folds import Index
 from engine.training.spec import TrainSpec
 from engine.training.split import Parts, fold_masks, split_groups
+from engine.workspace import Scale
 
 _CV_FOLDS = 5
 _TOO_FEW_FOR_A_TEST_PART = 30
@@ -68,8 +69,12 @@ def make_plan(spec: TrainSpec, data: TrainingSet) -> Generator[Event, None, Plan
     return Plan(Parts(np.flatnonzero(~held_out), nothing, np.flatnonzero(held_out)), folds)
 
 
-def measure(spec: TrainSpec, data: TrainingSet, plan: Plan, should_stop: StopCheck) -> Generator[Event, None, Measured]:
+def measure(
+    spec: TrainSpec, data: TrainingSet, plan: Plan, scale: Scale, should_stop: StopCheck
+) -> Generator[Event, None, Measured]:
     """Fit with the live curve, then cross-validate, then test; return the figures.
+
+    Guesses are clipped to the scale before they are measured, as people get to see them.
 
     Raises:
         Interrupted: `should_stop` said so.
@@ -80,7 +85,7 @@ def measure(spec: TrainSpec, data: TrainingSet, plan: Plan, should_stop: StopChe
     watched = parts.validation if parts.validation.size else parts.test
     yield from probe.fit(data.subset(parts.train), data.subset(watched), should_stop=should_stop)
     metrics = {
-        name: evaluate(data.scores[rows], probe.predict(data.features[rows]))
+        name: evaluate(data.scores[rows], _clipped(probe.predict(data.features[rows]), scale))
         for name, rows in (("train", parts.train), ("validation", parts.validation))
         if rows.size
     }
@@ -92,7 +97,7 @@ def measure(spec: TrainSpec, data: TrainingSet, plan: Plan, should_stop: StopChe
     for done, mask in enumerate(masks):
         yield Progress("evaluating", done, rounds)
         seen, held_out = np.flatnonzero(~mask), np.flatnonzero(mask)
-        out_of_fold[held_out] = _fit_and_guess(spec, data, seen, held_out, should_stop)
+        out_of_fold[held_out] = _clipped(_fit_and_guess(spec, data, seen, held_out, should_stop), scale)
         plain[held_out] = data.scores[seen].mean()
     metrics["cv"] = evaluate(data.scores, out_of_fold)
     if plan.folds is not None:
@@ -102,7 +107,8 @@ def measure(spec: TrainSpec, data: TrainingSet, plan: Plan, should_stop: StopChe
     else:
         yield Progress("evaluating", len(masks), rounds)
         seen = np.sort(np.concatenate([parts.train, parts.validation]))
-        metrics["test"] = evaluate(data.scores[parts.test], _fit_and_guess(spec, data, seen, parts.test, should_stop))
+        guess = _clipped(_fit_and_guess(spec, data, seen, parts.test, should_stop), scale)
+        metrics["test"] = evaluate(data.scores[parts.test], guess)
         plainest = baseline(data.scores[seen], data.scores[parts.test])
     yield Progress("evaluating", rounds, rounds)
     return Measured(metrics, plainest, out_of_fold)
@@ -113,3 +119,7 @@ def _fit_and_guess(spec: TrainSpec, data: TrainingSet, seen: Index, unseen: Inde
     for _ in scorer.fit(data.subset(seen), None, should_stop=should_stop):
         pass  # only the guesses count here
     return scorer.predict(data.features[unseen])
+
+
+def _clipped(guess: Scores, scale: Scale) -> Scores:
+    return np.clip(guess, scale.low, scale.high)

@@ -53,7 +53,7 @@ def run_training(
     yield Phase("features")
     album = yield from load_album(workspace, spec, should_stop)
     plan = yield from make_plan(spec, album.scored)
-    measured = yield from measure(spec, album.scored, plan, should_stop)
+    measured = yield from measure(spec, album.scored, plan, workspace.scale, should_stop)
     metrics = {part: figures.to_dict() for part, figures in measured.metrics.items()}
     for part in ("test", "cv"):
         yield PartMetrics(part, metrics[part])
