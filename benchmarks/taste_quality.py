@@ -17,6 +17,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from benchmarks.table import print_table
+from engine.events import exhaust
 from engine.features.backbones import get_backbone
 from engine.features.cache import FeatureCache
 from engine.features.extract import Embedded, embed
@@ -57,12 +58,6 @@ def draws(photos: list[Rated]) -> Iterator[tuple[int, list[Rated], list[Rated]]]
         chosen = np.random.default_rng(seed).permutation(themes)[: len(themes) // 3]
         held_out = [photo for photo in photos if photo.theme in chosen]
         yield seed, [photo for photo in photos if photo.theme not in chosen], held_out
-
-
-def exhaust(events: object) -> None:
-    """Run a generator to its end."""
-    for _ in events:  # type: ignore[attr-defined]
-        pass
 
 
 def one_draw(images: Path, fitted: list[Rated], held_out: list[Rated], place: Path) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -134,3 +134,9 @@ def raise_if_stopped(should_stop: StopCheck) -> None:
     """Raise `Interrupted` when the stop check says so."""
     if should_stop():
         raise Interrupted("Stopped.", remedy="What was done is kept; run the same again to continue.")
+
+
+def exhaust(events: Iterable[object]) -> None:
+    """Run work to its end where nobody watches its events."""
+    for _ in events:
+        continue

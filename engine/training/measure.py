@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import Message
-from engine.events import Event, Notice, Phase, Progress, StopCheck
+from engine.events import Event, Notice, Phase, Progress, StopCheck, exhaust
 from engine.metrics import Metrics, baseline, evaluate
 from engine.models.base import Scores, TrainingSet
 from engine.models.catalog import scorer_class
@@ -116,8 +116,7 @@ def measure(
 
 def _fit_and_guess(spec: TrainSpec, data: TrainingSet, seen: Index, unseen: Index, should_stop: StopCheck) -> Scores:
     scorer = scorer_class(spec.model)()
-    for _ in scorer.fit(data.subset(seen), None, should_stop=should_stop):
-        pass  # only the guesses count here
+    exhaust(scorer.fit(data.subset(seen), None, should_stop=should_stop))
     return scorer.predict(data.features[unseen])
 
 

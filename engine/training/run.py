@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.events import Event, Finished, PartMetrics, Phase, StopCheck, never_stop
+from engine.events import Event, Finished, PartMetrics, Phase, StopCheck, exhaust, never_stop
 from engine.features.backbones import get_backbone
 from engine.models.bundle import new_model_id, save_bundle
 from engine.models.catalog import scorer_class
@@ -78,8 +78,7 @@ def _save(
     yield Phase("saving")
     data, scale = album.scored, workspace.scale
     scorer = scorer_class(spec.model)()
-    for _ in scorer.fit(data, None, should_stop=should_stop):
-        pass  # the curve was shown on the validation part
+    exhaust(scorer.fit(data, None, should_stop=should_stop))
     manifest: dict[str, Any] = {
         "model_id": new_model_id(spec.model, created),
         "name": spec.name,

@@ -7,6 +7,7 @@ was typed: the app runs one key's action after the other.
 from __future__ import annotations
 
 import unicodedata
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -41,34 +42,34 @@ class ScoringScreen(BaseScreen):
             self.redraw(select=kept)
 
     @property
+    @abstractmethod
     def rows(self) -> RowList[Any]:
         """The list that is shown."""
-        raise NotImplementedError
 
     @property
     def field(self) -> ScoreField:
         """The score field."""
         return self.query_one(ScoreField)
 
+    @abstractmethod
     def row_key(self, row: Any) -> str:
         """Return the name of a row."""
-        raise NotImplementedError
 
     def takes_score(self, row: Any) -> bool:
         """Say whether a row may have a score."""
         return True
 
+    @abstractmethod
     def show_row(self, row: Any | None) -> None:
         """Show the photo of a row that was just highlighted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def give(self, key: str, score: float | None) -> None:
         """Give the row of this name a score."""
-        raise NotImplementedError
 
+    @abstractmethod
     def redraw(self, select: str | None = None) -> None:
         """Show all rows again and go to the row of this name."""
-        raise NotImplementedError
 
     def look(self) -> None:
         """Bring field and photo up to the cursor; a valid score that was being typed for another row is given to it."""
