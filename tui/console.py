@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -60,6 +61,12 @@ class Console:
         """Print one line for the person, unless they asked for quiet."""
         if not self.quiet:
             self._aside(text)
+
+    def note_from_signal(self, text: str) -> None:
+        """Print a note from a signal handler, where Python's own streams may be in the middle of a write."""
+        if not self.quiet:
+            with contextlib.suppress(OSError, ValueError):
+                os.write(self.err.fileno(), f"{text}\n".encode(errors="backslashreplace"))
 
     def failure(self, item: str | os.PathLike[str], reason: str) -> None:
         """Name one item that failed, with the reason."""

@@ -41,7 +41,7 @@ class StopSwitch:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        self._console.note(t("cli.stopping"))
+        self._console.note_from_signal(t("cli.stopping"))
 
 
 @contextlib.contextmanager
