@@ -48,10 +48,12 @@ def group_photos(names: Sequence[str], features: Features, blocks: Sequence[int]
     """
     by_name: dict[str, int] = {}
     same_theme = [(row, by_name.setdefault(theme, row)) for row, theme in enumerate(themes(names)) if theme]
+    by_theme = np.array(same_theme, np.int64).reshape(-1, 2)
+    directions = _directions(features, blocks)
     limit = max(2.0, _LARGEST_GROUP * len(names))
     groups = np.arange(len(names), dtype=np.int64)
     for alike in _ALIKE:
-        groups = _connected(len(names), [*same_theme, *_pairs(features, blocks, alike)])
+        groups = _connected(len(names), np.concatenate([by_theme, _pairs(directions, alike)]))
         if np.bincount(groups).max() <= limit:
             break
     if np.unique(groups).size < min(_FEWEST_GROUPS, len(names)):
@@ -60,13 +62,12 @@ def group_photos(names: Sequence[str], features: Features, blocks: Sequence[int]
     return groups
 
 
-def _connected(size: int, pairs: Sequence[tuple[int, int]]) -> Index:
-    """Return (N,) group numbers: whoever is joined by a chain of pairs shares one."""
+def _connected(size: int, pairs: Index) -> Index:
+    """Return (N,) group numbers: whoever is joined by a chain of the (P, 2) pairs shares one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    left, right = np.array(pairs, np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(left.size, np.int8), (left, right)), shape=(size, size))
+    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(size, size))
     _, groups = connected_components(graph, directed=False)
     return np.asarray(groups, np.int64)
 
@@ -91,16 +92,21 @@ def themes(names: Sequence[str]) -> list[str]:
     return [theme if counts[theme] <= limit else "" for theme in found]
 
 
-def _pairs(features: Features, blocks: Sequence[int], alike: float) -> list[tuple[int, int]]:
+def _directions(features: Features, blocks: Sequence[int]) -> Features:
+    """Return (N, D) standardised features of length one, so that their products are cosines."""
     rows = Standardiser.fit(features, blocks).apply(features).astype(np.float32)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    pairs: list[tuple[int, int]] = []
-    for start in range(0, rows.shape[0], _CHUNK):
-        close = rows[start : start + _CHUNK] @ rows.T > alike
-        left, right = np.nonzero(close)
+    return rows
+
+
+def _pairs(directions: Features, alike: float) -> Index:
+    """Return the (P, 2) row numbers of photos whose cosine is above `alike`."""
+    found = [np.zeros((0, 2), np.int64)]
+    for start in range(0, directions.shape[0], _CHUNK):
+        left, right = np.nonzero(directions[start : start + _CHUNK] @ directions.T > alike)
         keep = left + start < right
-        pairs += zip((left[keep] + start).tolist(), right[keep].tolist(), strict=True)
-    return pairs
+        found.append(np.stack([left[keep] + start, right[keep]], axis=1))
+    return np.concatenate(found)
 
 
 def split_groups(groups: Index, shares: tuple[float, float, float], seed: int) -> Parts:
