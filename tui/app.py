@@ -1,29 +1,22 @@
-"""The app: opens the rooms lazily, keeps theme and language, and owns everything that runs behind them."""
+"""The app: opens the rooms lazily, and keeps theme and language; what runs behind them is in `background`."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 from dataclasses import replace
-from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.command import CommandPalette
-from textual.signal import Signal
-from textual.worker import Worker
 
 from engine.errors import BeholderError
-from engine.jobs.client import afollow, list_jobs
 from engine.workspace import Workspace
+from tui.background import BackgroundApp
 from tui.commands_palette import BeholderCommands
-from tui.dialogs.error import ErrorDialog
-from tui.faults import explained
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
-from tui.messages import JobProgress
-from tui.screens.base import BaseScreen, Work
+from tui.screens.base import BaseScreen
 from tui.theme import DARK, LIGHT
 
 _ROOMS = {
@@ -34,11 +27,9 @@ _ROOMS = {
     "predict": ("tui.screens.predict", "PredictScreen"),
     "models": ("tui.screens.models", "ModelsScreen"),
 }
-_REDRAW_SECONDS = 0.25
-_ALIVE = {"queued", "running", "silent"}
 
 
-class BeholderApp(App[None]):
+class BeholderApp(BackgroundApp):
     """The full-screen app on one workspace.
 
     Args:
@@ -52,10 +43,7 @@ class BeholderApp(App[None]):
     COMMANDS = {BeholderCommands}  # noqa: RUF012  (Textual's own signature)
 
     def __init__(self, workspace: Workspace, language: str | None = None) -> None:
-        super().__init__()
-        self.workspace = workspace
-        self.job_events: dict[str, list[dict[str, Any]]] = {}
-        self.job_progress: Signal[JobProgress] = Signal(self, "job_progress")
+        super().__init__(workspace)
         self.rooms: dict[str, BaseScreen] = {}
         self._asked_language = language
         self._early_error: BeholderError | None = None
@@ -80,7 +68,7 @@ class BeholderApp(App[None]):
         """Pick up the jobs that still run."""
         if self._early_error is not None:
             self.show_error(self._early_error)
-        self.in_background(self._follow_running_jobs, "jobs")
+        self.in_background(self.follow_running_jobs, "jobs")
 
     def room(self, area: str) -> BaseScreen:
         """Return the screen of an area; it is imported and made when it is first wanted, then kept."""
@@ -128,49 +116,6 @@ class BeholderApp(App[None]):
         """Open the palette, its hint in the present language."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder=t("app.command.search"), id="--command-palette"))
-
-    def show_error(self, error: BeholderError) -> None:
-        """Open the error dialog, unless the same error is being shown."""
-        if not (isinstance(self.screen, ErrorDialog) and str(self.screen.error) == str(error)):
-            self.push_screen(ErrorDialog(error))
-
-    def in_background(self, work: Work, group: str) -> Worker[None]:
-        """Run work as a worker of the app; its errors become a dialog.
-
-        Args:
-            work: a coroutine, or a function that returns one.
-            group: a newer worker of the same group ends the older one.
-        """
-        return self.run_worker(partial(self._guarded, work), group=group, exclusive=True)
-
-    async def _guarded(self, work: Work) -> None:
-        try:
-            await (work() if callable(work) else work)
-        except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
-            self.show_error(explained(self.workspace, error))
-
-    async def _follow_running_jobs(self) -> None:
-        if not self.workspace.jobs.is_dir():
-            return
-        for job in await asyncio.to_thread(list_jobs, self.workspace):
-            if str(job.state) in _ALIVE:
-                self.follow_job(job.job_id)
-
-    def follow_job(self, job_id: str) -> None:
-        """Follow a job from its first event until it ends; screens hear of it through `job_progress`."""
-        if job_id not in self.job_events:
-            self.job_events[job_id] = []
-            self.in_background(partial(self._follow, job_id), f"job-{job_id}")
-
-    async def _follow(self, job_id: str) -> None:
-        async for batch in afollow(self.workspace, job_id):
-            self.post_message(JobProgress(job_id, batch))
-            await asyncio.sleep(_REDRAW_SECONDS)
-
-    def on_job_progress(self, progress: JobProgress) -> None:
-        """Remember the events and tell every screen that listens."""
-        self.job_events.setdefault(progress.job_id, []).extend(progress.events)
-        self.job_progress.publish(progress)
 
     async def use_language(self, language: str) -> None:
         """Switch the language now, and remember it in the workspace."""

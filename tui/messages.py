@@ -19,3 +19,7 @@ class JobProgress(Message):
 
     job_id: str
     events: list[dict[str, Any]]
+
+
+class ScoreNews(Message):
+    """What the thread that keeps the scores has to tell; see `tui.score_keeper` for the kinds."""

@@ -21,7 +21,8 @@ from engine.labels.scorebook import Change, Entry
 from engine.workspace import Scale, format_score
 from tui.i18n import say, t
 from tui.keymap import bind
-from tui.score_keeper import ScoreKeeper, ScoresChanged, ScoresRead, ScoresRefused
+from tui.messages import ScoreNews
+from tui.score_keeper import ScoresChanged, ScoresRead, ScoresRefused
 from tui.screens.data_view import Album
 from tui.screens.scoring import ScoringScreen
 from tui.widgets.gallery import Gallery
@@ -29,8 +30,6 @@ from tui.widgets.photo import Photo
 from tui.widgets.row_list import RowList
 from tui.widgets.score_field import ScoreField
 from tui.widgets.score_table import Column, ScoreTable
-
-_POLL_SECONDS = 1.0
 
 
 class DataScreen(ScoringScreen):
@@ -61,8 +60,6 @@ class DataScreen(ScoringScreen):
     def __init__(self) -> None:
         super().__init__()
         self.album = Album()
-        self.keeper: ScoreKeeper | None = None
-        self._stamp: object = None
         self._unread: BeholderError | None = None
 
     def body(self) -> ComposeResult:
@@ -109,36 +106,27 @@ class DataScreen(ScoringScreen):
         self.redraw()
 
     def on_mount(self) -> None:
-        """Begin to read the scores, and to look for changes that others make."""
-        self.keeper = ScoreKeeper(self.workspace, self)
+        """Listen to the thread that keeps the scores, and ask it for all entries."""
+        self.beholder.score_news.subscribe(self, self._take_news)
         super().on_mount()
-        self.set_interval(_POLL_SECONDS, self.look_for_changes)
+        self.beholder.keeper.read()
 
-    def on_unmount(self) -> None:
-        """Let the scores' thread end once everything is written."""
-        if self.keeper is not None:
-            self.keeper.close()
-            self.keeper = None
-
-    def on_screen_resume(self) -> None:
+    def came_back(self) -> None:
         """Look at once when the screen is shown again."""
-        self.look_for_changes()
+        self.beholder.keeper.look()
 
-    def look_for_changes(self) -> None:
-        """Read again if scores.txt or the folder changed since; two stats, so it is cheap."""
-        if self.keeper is None or not self.is_current:
-            return
-        stamp = tuple(_stamp(path) for path in (self.workspace.scores_file, self.workspace.data))
-        if stamp != self._stamp:
-            self._stamp = stamp
-            self.keeper.read()
+    def _take_news(self, news: ScoreNews) -> None:
+        if isinstance(news, ScoresRead):
+            self._scores_read(news)
+        elif isinstance(news, ScoresChanged):
+            self._scores_changed(news)
+        elif isinstance(news, ScoresRefused):
+            self._scores_refused(news)
 
-    @on(ScoresRead)
     def _scores_read(self, message: ScoresRead) -> None:
-        self.album.replace(message.entries)
+        self.album.replace(list(message.entries))
         self.redraw()
 
-    @on(ScoresChanged)
     def _scores_changed(self, message: ScoresChanged) -> None:
         change = message.change
         for edit in change.edits:
@@ -149,14 +137,13 @@ class DataScreen(ScoringScreen):
         else:
             self.redraw()
 
-    @on(ScoresRefused)
     def _scores_refused(self, message: ScoresRefused) -> None:
         if message.reading and not self.album.is_read:
             self._unread = message.error
             self.redraw()
         self.beholder.show_error(message.error)
-        if not message.reading and self.keeper is not None:
-            self.keeper.read()
+        if not message.reading:
+            self.beholder.keeper.read()
 
     def redraw(self, select: str | None = None) -> None:
         """Show the album as it is now.
@@ -192,8 +179,7 @@ class DataScreen(ScoringScreen):
     def give(self, key: str, score: float | None) -> None:
         """Show a score at once, and hand it to the thread that writes it."""
         self.album.put(key, score)
-        if self.keeper is not None:
-            self.keeper.set(key, score)
+        self.beholder.keeper.set(key, score)
 
     @work(group="info", exclusive=True)
     async def _read_info(self, name: str) -> None:
@@ -227,13 +213,11 @@ class DataScreen(ScoringScreen):
 
     def action_undo(self) -> None:
         """Take the last change back."""
-        if self.keeper is not None:
-            self.keeper.undo()
+        self.beholder.keeper.undo()
 
     def action_redo(self) -> None:
         """Make the last undone change again."""
-        if self.keeper is not None:
-            self.keeper.redo()
+        self.beholder.keeper.redo()
 
     def action_sort(self) -> None:
         """Sort by name or by score."""
@@ -285,14 +269,6 @@ class DataScreen(ScoringScreen):
 
     def _path(self, entry: Entry) -> Path:
         return self.workspace.data / entry.name
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    try:
-        seen = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return (seen.st_mtime_ns, seen.st_size, seen.st_ino)
 
 
 def _name(entry: Entry) -> str:

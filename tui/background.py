@@ -1,0 +1,106 @@
+"""What runs behind the screens: guarded work, the jobs that are followed, and the thread that keeps the scores."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import App
+from textual.signal import Signal
+from textual.worker import Worker
+
+from engine.errors import BeholderError
+from engine.jobs.client import afollow, list_jobs
+from engine.workspace import Workspace
+from tui.dialogs.error import ErrorDialog
+from tui.faults import explained
+from tui.messages import JobProgress, ScoreNews
+from tui.screens.base import Work
+
+if TYPE_CHECKING:
+    from tui.score_keeper import ScoreKeeper
+
+_REDRAW_SECONDS = 0.25
+_LOOK_SECONDS = 1.0
+_ALIVE = {"queued", "running", "silent"}
+
+
+class BackgroundApp(App[None]):
+    """An app whose work outlives its screens.
+
+    Args:
+        workspace: where the photos, scores and jobs are.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.job_events: dict[str, list[dict[str, Any]]] = {}
+        self.job_progress: Signal[JobProgress] = Signal(self, "job_progress")
+        self.score_news: Signal[ScoreNews] = Signal(self, "score_news")
+        self._keeper: ScoreKeeper | None = None
+
+    def show_error(self, error: BeholderError) -> None:
+        """Open the error dialog, unless the same error is being shown."""
+        if not (isinstance(self.screen, ErrorDialog) and str(self.screen.error) == str(error)):
+            self.push_screen(ErrorDialog(error))
+
+    def in_background(self, work: Work, group: str) -> Worker[None]:
+        """Run work as a worker of the app; its errors become a dialog.
+
+        Args:
+            work: a coroutine, or a function that returns one.
+            group: a newer worker of the same group ends the older one.
+        """
+        return self.run_worker(partial(self._guarded, work), group=group, exclusive=True)
+
+    async def _guarded(self, work: Work) -> None:
+        try:
+            await (work() if callable(work) else work)
+        except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
+            self.show_error(explained(self.workspace, error))
+
+    @property
+    def keeper(self) -> ScoreKeeper:
+        """The one thread that reads and writes the scores; what it has to tell comes through `score_news`."""
+        if self._keeper is None:
+            from tui.score_keeper import ScoreKeeper
+
+            self._keeper = ScoreKeeper(self.workspace, self)
+            self.set_interval(_LOOK_SECONDS, self._keeper.look)
+        return self._keeper
+
+    @on(ScoreNews)
+    def _tell_score_news(self, news: ScoreNews) -> None:
+        self.score_news.publish(news)
+
+    async def on_unmount(self) -> None:
+        """Wait until every score that was given is written."""
+        if self._keeper is not None:
+            await asyncio.to_thread(self._keeper.close)
+
+    async def follow_running_jobs(self) -> None:
+        """Follow every job that still runs."""
+        if not self.workspace.jobs.is_dir():
+            return
+        for job in await asyncio.to_thread(list_jobs, self.workspace):
+            if str(job.state) in _ALIVE:
+                self.follow_job(job.job_id)
+
+    def follow_job(self, job_id: str) -> None:
+        """Follow a job from its first event until it ends; screens hear of it through `job_progress`."""
+        if job_id not in self.job_events:
+            self.job_events[job_id] = []
+            self.in_background(partial(self._follow, job_id), f"job-{job_id}")
+
+    async def _follow(self, job_id: str) -> None:
+        async for batch in afollow(self.workspace, job_id):
+            self.post_message(JobProgress(job_id, batch))
+            await asyncio.sleep(_REDRAW_SECONDS)
+
+    def on_job_progress(self, progress: JobProgress) -> None:
+        """Remember the events and tell every screen that listens."""
+        self.job_events.setdefault(progress.job_id, []).extend(progress.events)
+        self.job_progress.publish(progress)
