@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -197,6 +197,11 @@ def list_bundles(workspace: Workspace) -> list[BundleInfo]:
     return sorted(found, key=lambda info: (info.created, info.model_id), reverse=True)
 
 
+def best_first(bundles: Iterable[BundleInfo]) -> list[BundleInfo]:
+    """Return bundles by how well they rank photos that they never saw, the newer one of equals first."""
+    return sorted(bundles, key=lambda info: (info.rank_quality, info.created), reverse=True)
+
+
 def damaged_bundles(workspace: Workspace) -> list[str]:
     """Return the ids of the bundles that `list_bundles` leaves out."""
     sound = {info.model_id for info in list_bundles(workspace)}
@@ -224,7 +229,7 @@ def find_bundle(workspace: Workspace, ref: str = "best", *, even_damaged: bool =
     if ref == "latest" and bundles:
         return bundles[0]
     if ref == "best" and bundles:
-        return max(bundles, key=lambda info: (info.rank_quality, info.created))
+        return best_first(bundles)[0]
     exact = [info for info in bundles if ref == info.model_id] or [info for info in bundles if ref == info.name]
     near = exact or [info for info in bundles if ref and info.model_id.startswith(ref)]
     if len(near) == 1:

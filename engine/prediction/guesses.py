@@ -1,0 +1,239 @@
+"""What the models say of the photos in ``data/``, kept so that any list can show it at once.
+
+A training writes the first guesses; see `engine.training.run`. For a photo whose score it had seen, a model's own
+prediction would flatter, so there its guess is the out-of-fold one and marked `Guess.held_out`. Predictions of photos
+in ``data/`` are added later. A guess belongs to a content: a photo that was replaced under its name has none.
+
+An app fills in what is missing with a job (all three calls read files, so none belongs on an event loop)::
+
+    wanted = unguessed(workspace)
+    if wanted.paths:
+        job_id = client.start(workspace, "predict", wanted.request())  # engine.jobs.client
+    # when the job has finished: read_guesses(workspace)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from engine.models.bundle import best_first, list_bundles
+from engine.prediction.guess_file import (
+    Guess,
+    GuessFile,
+    Stamp,
+    guess_folder,
+    load_guesses,
+    locked_guesses,
+    save_guesses,
+    short_hash,
+)
+from engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from engine.labels.scorebook import Entry
+
+__all__ = ["Guess", "NewGuesses", "Stamp", "Unguessed", "read_guesses", "unguessed", "write_guesses"]
+
+
+def write_guesses(
+    workspace: Workspace,
+    model_id: str,
+    guesses: Mapping[str, Guess],
+    *,
+    stamps: Mapping[str, Stamp] | None = None,
+) -> None:
+    """Write a model's first guesses, all at once; what it had is replaced.
+
+    Args:
+        workspace: whose ``data/`` the photos lie in.
+        model_id: the model; guesses of models that are gone are removed on the way.
+        guesses: photo's name → guess.
+        stamps: what the photos were when they were guessed; None looks at them now. A photo without one is left out.
+
+    Raises:
+        BeholderError: the disk is full or read-only.
+    """
+    file = GuessFile(complete=True)
+    for name, guess in guesses.items():
+        stamp = Stamp.of(workspace.data / name) if stamps is None else stamps.get(name)
+        if stamp is not None:
+            file.put(name, guess, stamp)
+    with locked_guesses(workspace):
+        save_guesses(workspace, model_id, file)
+        _remove_orphans(workspace)
+
+
+def _remove_orphans(workspace: Workspace) -> None:
+    """Remove the guesses of models that are neither here nor in the trash, from where they may come back."""
+    folder = workspace.trash / "models"
+    trashed = [place.name for place in folder.iterdir()] if folder.is_dir() else []
+    for path in guess_folder(workspace).glob("*.json"):
+        model_id = path.name.removesuffix(".json")
+        if not (workspace.models / model_id).exists() and not any(name.startswith(model_id) for name in trashed):
+            path.unlink(missing_ok=True)
+
+
+def read_guesses(workspace: Workspace, entries: Iterable[Entry] | None = None) -> tuple[str, dict[str, Guess]]:
+    """Return the guesses of the best model that has any, by the rule of ``best``; those of replaced photos left out.
+
+    Args:
+        workspace: whose.
+        entries: the photos with their size and time, where these are known already: it spares a look at every photo,
+            and with 100,000 of them that look takes longer than all else. An entry without a time gets no guess.
+
+    Returns:
+        The model's id and photo's name → guess; an empty text and nothing where no model has guesses. A file that
+        can't be read counts as none: guesses can be had again.
+    """
+    model_id, file = _best(workspace)
+    seen: Iterable[tuple[str, int | None, float | None]]
+    if entries is None:
+        seen = _looked_at(workspace.data, file.guesses)
+    else:
+        seen = ((entry.name, entry.size, entry.modified) for entry in entries)
+    guesses, stamps = file.guesses, file.stamps
+    return model_id, {
+        name: guesses[name] for name, size, modified in seen if name in guesses and stamps[name].fits(size, modified)
+    }
+
+
+def _best(workspace: Workspace) -> tuple[str, GuessFile]:
+    """Return the best model that has guesses; one whose training left them goes before one that was only asked."""
+    second = "", GuessFile()
+    if not guess_folder(workspace).is_dir():
+        return second
+    for info in best_first(list_bundles(workspace)):
+        file = load_guesses(workspace, info.model_id)
+        if file.guesses and file.complete:
+            return info.model_id, file
+        if file.guesses and not second[0]:
+            second = info.model_id, file
+    return second
+
+
+def _looked_at(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, int, float]]:
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # no photos, so no guesses of them
+    try:
+        for name in names:
+            try:
+                status = os.stat(name, dir_fd=handle)
+            except (OSError, ValueError):
+                continue
+            yield name, status.st_size, status.st_mtime
+    finally:
+        os.close(handle)
+
+
+class Unguessed(NamedTuple):
+    """The photos in ``data/`` that a model has no guess for.
+
+    Args:
+        model_id: the model; empty where there is none.
+        paths: the photos, in natural order.
+    """
+
+    model_id: str
+    paths: list[Path]
+
+    def request(self) -> dict[str, Any]:
+        """Return the payload of the ``predict`` job that fills them in."""
+        return {"model": self.model_id, "paths": [str(path) for path in self.paths], "recursive": False}
+
+
+def unguessed(workspace: Workspace) -> Unguessed:
+    """Return the photos in ``data/`` that have no guess yet, and the model to ask.
+
+    It is the model of `read_guesses`; where there are no guesses at all, the best one.
+
+    Raises:
+        DamagedFile: ``scores.txt`` is damaged.
+    """
+    from engine.labels.scorebook import ScoreBook
+
+    model_id, guesses = read_guesses(workspace)
+    if not model_id:
+        bundles = best_first(list_bundles(workspace))
+        if not bundles:
+            return Unguessed("", [])
+        model_id = bundles[0].model_id
+    complete = load_guesses(workspace, model_id).complete
+    return Unguessed(
+        model_id,
+        [
+            workspace.data / entry.name
+            for entry in ScoreBook(workspace).entries()
+            if entry.present and entry.name not in guesses and (complete or entry.score is None)
+        ],
+    )
+
+
+class NewGuesses:
+    """Collects what a model predicts, and remembers what is about photos in the workspace's ``data/``.
+
+    Args:
+        workspace: whose ``data/``.
+        model_id: the model that predicts.
+        photos: all that it will be asked; they are looked at now: one that is replaced meanwhile gets no guess.
+    """
+
+    def __init__(self, workspace: Workspace, model_id: str, photos: Iterable[Path]) -> None:
+        self._workspace, self._model_id = workspace, model_id
+        self._stamps: dict[Path, Stamp] = {}
+        self._found: dict[str, tuple[float, Stamp]] = {}
+        home = os.path.realpath(workspace.data)
+        is_home: dict[Path, bool] = {}
+        for path in photos:
+            if path.parent not in is_home:
+                is_home[path.parent] = os.path.realpath(path.parent) == home
+            if is_home[path.parent] and (stamp := Stamp.of(path)) is not None:
+                self._stamps[path] = stamp
+
+    def add(self, path: Path, score: float | None, content: str) -> None:
+        """Take note of one prediction; of a photo elsewhere, or one that failed, nothing is kept.
+
+        Args:
+            path: the photo, as it was given.
+            score: what the model says; None where it failed.
+            content: SHA-256 of the file that it saw.
+        """
+        stamp = self._stamps.get(path)
+        if stamp is not None and score is not None:
+            self._found[path.name] = score, stamp._replace(content=content)
+
+    def save(self) -> None:
+        """Add what was found to the model's guesses.
+
+        A photo that the model has learned from, under whatever name, keeps its held-out guess. Where no training left
+        any, nobody knows what the model has learned from: photos that have a score now are left out.
+
+        Raises:
+            BeholderError: the disk is full or read-only, or ``scores.txt`` is damaged.
+        """
+        if not self._found:
+            return
+        with locked_guesses(self._workspace):
+            if not (self._workspace.models / self._model_id).is_dir():
+                return  # removed meanwhile
+            file = load_guesses(self._workspace, self._model_id)
+            learned = file.held_out()
+            scored = {} if file.complete else _scores(self._workspace)
+            for name, (score, stamp) in self._found.items():
+                if file.is_held_out(name, stamp):
+                    continue
+                if (held := learned.get(short_hash(stamp.content))) is not None:
+                    file.put(name, held, stamp)
+                elif name not in scored:
+                    file.put(name, Guess(score, False), stamp)
+            save_guesses(self._workspace, self._model_id, file)
+
+
+def _scores(workspace: Workspace) -> Mapping[str, float]:
+    from engine.labels.scorebook import ScoreBook
+
+    return ScoreBook(workspace).scores()
