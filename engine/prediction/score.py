@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import BeholderError, DamagedFile, Message, NotFound
+from engine.errors import BeholderError, DamagedFile, Interrupted, Message, NotFound
 from engine.events import Notice, Progress, StopCheck, never_stop
 from engine.features.backbones import get_backbone
 from engine.features.cache import FeatureCache
@@ -18,6 +18,7 @@ from engine.features.extract import Embedded, embed
 from engine.images import find_images
 from engine.models.bundle import Bundle, BundleInfo, load_bundle
 from engine.models.damaged import damaged_model
+from engine.prediction.guesses import NewGuesses
 from engine.storage import disk_errors
 from engine.workspace import Scale, Workspace
 
@@ -35,6 +36,7 @@ class Prediction:
         low: lower end of the 90 % interval. high: its upper end.
         model_id: the bundle that predicted.
         error: why the photo could not be scored.
+        content_hash: SHA-256 of the file; empty where it can't be read.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Prediction:
     high: float | None
     model_id: str
     error: Message | None = None
+    content_hash: str = ""
 
     def to_row(self) -> dict[str, Any]:
         """Return the contract's columns, scores rounded to four digits."""
@@ -67,6 +70,8 @@ def predict(
 ) -> Iterator[Prediction | Progress | Notice]:
     """Score photos; one that can't be read is a row with the reason, never a stop.
 
+    What is said of photos in the workspace's ``data/`` is kept as the model's guesses; see `engine.prediction.guesses`.
+
     Args:
         workspace: its feature cache is used and filled.
         info: the model.
@@ -84,7 +89,24 @@ def predict(
     bundle = load_bundle(info)
     for path, reason in lost:
         yield Prediction(path, None, None, None, info.model_id, reason)
-    yield from _score(workspace, bundle, photos, should_stop)
+    guesses = NewGuesses(workspace, info.model_id, photos)
+    try:
+        for event in _score(workspace, bundle, photos, should_stop):
+            if isinstance(event, Prediction):
+                guesses.add(event.path, event.score, event.content_hash)
+            yield event
+    except Interrupted:
+        yield from _kept(guesses)
+        raise
+    yield from _kept(guesses)
+
+
+def _kept(guesses: NewGuesses) -> Iterator[Notice]:
+    """Save the guesses; where they can't be, the rows are no worse for it."""
+    try:
+        guesses.save()
+    except BeholderError as error:
+        yield Notice(error.message)
 
 
 def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[tuple[Path, Message]]]:
@@ -143,10 +165,11 @@ def _score(
         scores = iter(bundle.scorer.predict(np.stack(good)).tolist() if good else [])
         for item in waiting:
             if item.vector is None:
-                yield Prediction(item.path, None, None, None, model_id, item.error)
+                yield Prediction(item.path, None, None, None, model_id, item.error, item.content_hash)
             else:
                 score = scale.clip(next(scores))
-                yield Prediction(item.path, score, scale.clip(score - half), scale.clip(score + half), model_id)
+                low, high = scale.clip(score - half), scale.clip(score + half)
+                yield Prediction(item.path, score, low, high, model_id, content_hash=item.content_hash)
         waiting.clear()
 
     with FeatureCache(workspace.features_file) as cache:

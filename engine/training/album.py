@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from engine.features.extract import Embedded, embed
 from engine.labels.scorebook import ScoreBook
 from engine.models.base import Features, TrainingSet
 from engine.models.catalog import FEWEST_SCORES
+from engine.prediction.guesses import Stamp
 from engine.storage import content_hash
 from engine.training.spec import TrainSpec
 from engine.training.split import group_photos
@@ -31,11 +32,15 @@ class Album:
         names: file names of the N scored photos, in natural order.
         hashes: SHA-256 of each scored photo.
         scored: the training set of the N scored photos over the whole album.
+        unscored: name → its row of the album, of the readable photos without a score.
+        stamps: what each readable photo was when its features were asked for.
     """
 
     names: tuple[str, ...]
     hashes: tuple[str, ...]
     scored: TrainingSet
+    unscored: Mapping[str, int]
+    stamps: Mapping[str, Stamp]
 
     def digest(self) -> str:
         """Return the hash that identifies the scored photos and their scores."""
@@ -101,6 +106,8 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     hashes: list[str] = []
     given: list[float] = []
     rows: list[int] = []
+    unscored: dict[str, int] = {}
+    stamps = {path: Stamp.of(path) for path in scores}  # before they are read: one replaced meanwhile is another photo
     vectors: list[NDArray[np.float32]] = []
     with FeatureCache(workspace.features_file) as cache:
         for event in embed(list(scores), backbone, cache=cache, weights=spec.weights, should_stop=should_stop):
@@ -115,6 +122,10 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
                     hashes.append(event.content_hash)
                     given.append(score)
                     rows.append(len(vectors))
+                else:
+                    unscored[event.path.name] = len(vectors)
+                if (stamp := stamps[event.path]) is not None:
+                    stamps[event.path] = stamp._replace(content=event.content_hash)
                 vectors.append(event.vector)
     check_scores(given)
     album: Features = np.stack(vectors)
@@ -124,4 +135,5 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     if np.unique(groups).size == len(names):
         yield Notice(Message("No two scored photos look alike or share a theme: each counts by itself in the split."))
     scored = TrainingSet(features, np.asarray(given, np.float64), groups, album, blocks, spec.seed)
-    return Album(tuple(names), tuple(hashes), scored)
+    known = {path.name: stamp for path, stamp in stamps.items() if stamp is not None}
+    return Album(tuple(names), tuple(hashes), scored, unscored, known)

@@ -14,17 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from engine.events import Event, Finished, PartMetrics, Phase, StopCheck, exhaust, never_stop
+from engine.errors import BeholderError
+from engine.events import Event, Finished, Notice, PartMetrics, Phase, StopCheck, exhaust, never_stop
 from engine.features.backbones import get_backbone
+from engine.models.base import Scorer
 from engine.models.bundle import new_model_id, save_bundle
 from engine.models.catalog import scorer_class
+from engine.prediction.guesses import Guess, write_guesses
 from engine.prediction.intervals import COVERAGE, conformal_halfwidth
 from engine.training.album import Album, load_album
 from engine.training.measure import Measured, Plan, make_plan, measure
 from engine.training.spec import TrainSpec
-from engine.workspace import Workspace
+from engine.workspace import Scale, Workspace
 
 _VERSIONS = ("beholder", "numpy", "openvino", "pillow", "safetensors", "scikit-learn", "skops", "timm", "torch")
+_CHUNK = 2048
 
 
 def _now() -> datetime:
@@ -103,7 +107,27 @@ def _save(
     }
     golden = np.linspace(0, data.scores.size - 1, min(16, data.scores.size)).round().astype(int)
     save_bundle(workspace, manifest, scorer, data.features[golden])
+    try:
+        guesses = _guesses(album, measured, scorer, scale)
+        write_guesses(workspace, manifest["model_id"], guesses, stamps=album.stamps)
+    except BeholderError as error:
+        yield Notice(error.message)  # the model is there; its guesses can be had by asking it
     return manifest
+
+
+def _guesses(album: Album, measured: Measured, scorer: Scorer, scale: Scale) -> dict[str, Guess]:
+    """Return what the model says of each readable photo; where it has seen the score, what its twin had said."""
+    held_out = [Guess(scale.clip(guess), True) for guess in measured.out_of_fold.tolist()]
+    found = dict(zip(album.names, held_out, strict=True))
+    copies = dict(zip(album.hashes, held_out, strict=True))
+    names = [name for name in album.unscored if name in album.stamps]
+    for start in range(0, len(names), _CHUNK):
+        part = names[start : start + _CHUNK]
+        rows = album.scored.album[[album.unscored[name] for name in part]]
+        for name, guess in zip(part, scorer.predict(rows).tolist(), strict=True):
+            # the model knows a copy's score too, whatever the copy is called
+            found[name] = copies.get(album.stamps[name].content) or Guess(scale.clip(guess), False)
+    return found
 
 
 def _split_record(album: Album, plan: Plan) -> dict[str, Any]:
