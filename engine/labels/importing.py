@@ -58,8 +58,8 @@ def run_import(
 ) -> Generator[Event, None, ImportReport]:
     """Copy the planned photos into ``data/`` and write their scores, in batches.
 
-    A score that a photo already has is never overwritten. What was copied stays and gets its score, whatever
-    stops the import.
+    A score that a photo already has is overwritten by nothing but a typed one. What was copied stays and gets its
+    score, whatever stops the import.
 
     Yields:
         Phase and Progress ``copying``; ItemFailed for a photo that could be planned but not read any more.
@@ -119,6 +119,7 @@ class _Work:
         self.names: list[str] = []
         self.renamed: dict[str, str] = {}
         self._pending: dict[str, float] = {}
+        self._typed: dict[str, float | None] = {}
 
     def take(self, item: ImportItem) -> Message | None:
         """Copy one photo if it is not there yet; return why it could not be read, or None."""
@@ -133,9 +134,11 @@ class _Work:
             self.imported += 1
             if name != item.source.name:
                 self.renamed[_relative(item.source, self.folder)] = name
-        if item.score is not None:
+        if item.typed:
+            self._typed[name] = item.score
+        elif item.score is not None:
             self._pending.setdefault(name, item.score)
-        if len(self._pending) >= _BATCH:
+        if len(self._pending) + len(self._typed) >= _BATCH:
             self.flush()
         return None
 
@@ -166,12 +169,14 @@ class _Work:
         return name, False
 
     def flush(self) -> None:
-        """Write the waiting scores of photos that have none."""
+        """Write the waiting scores: those of photos that have none, and those that were typed."""
         present = self.book.scores()
-        edits = {name: score for name, score in self._pending.items() if name not in present}
+        edits: dict[str, float | None] = {n: score for n, score in self._pending.items() if n not in present}
+        edits |= {name: score for name, score in self._typed.items() if score != present.get(name)}
         if edits:
             self.book.set_many(edits, kind="import")
         self._pending.clear()
+        self._typed.clear()
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -54,6 +54,7 @@ class ImportItem:
         state: ``new``, ``same`` (its content is in ``data/`` or comes earlier in the plan) or ``bad`` (left out).
         renamed: whether `name` differs from the file's own.
         size: bytes.
+        typed: whether a person gave the score to this very photo; it then replaces one that is there.
     """
 
     source: Path
@@ -63,6 +64,7 @@ class ImportItem:
     state: State
     renamed: bool
     size: int
+    typed: bool = False
 
 
 @dataclass(frozen=True)

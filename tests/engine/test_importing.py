@@ -198,6 +198,19 @@ def test_a_score_given_between_plan_and_run_is_kept(source: Path, target: Worksp
     assert photos(target) == {"85.jpg"}
 
 
+def test_a_typed_score_replaces_the_one_that_is_there(source: Path, target: Workspace) -> None:
+    paint(source / "a.jpg", 1)
+    paint(source / "b.jpg", 2)
+    import_all(target, source)
+    ScoreBook(target).set_many({"a.jpg": 30.0, "b.jpg": 40.0})
+    plan = plan_of(target, source)
+    typed = [
+        dataclasses.replace(item, score=score, typed=True) for item, score in zip(plan.items, (7.0, None), strict=True)
+    ]
+    drain(run_import(target, dataclasses.replace(plan, items=tuple(typed))))
+    assert ScoreBook(target).scores() == {"a.jpg": 7.0}
+
+
 def test_a_name_taken_between_plan_and_run_is_not_overwritten(source: Path, target: Workspace) -> None:
     paint(source / "85.jpg", 1)
     plan = plan_of(target, source)
