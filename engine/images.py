@@ -49,6 +49,7 @@ Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
 # What Pillow mutters about odd metadata would only blur a full-screen app.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
+_RATING = 0x4746
 _ORIENTATION, _EXIF_FOLDER, _MAKE, _MODEL, _CHANGED, _TAKEN = 0x0112, 0x8769, 0x010F, 0x0110, 0x0132, 0x9003
 
 
@@ -327,6 +328,21 @@ def read_info(path: Path) -> ImageInfo:
             width, height = height, width
         taken, camera = _exif(image)
         return ImageInfo(width, height, _format(image), status.st_size, status.st_mtime, taken, camera or None)
+
+
+def read_rating_tags(path: Path) -> tuple[bytes, object]:
+    """Return a picture's XMP packet (empty where it has none) and its EXIF rating (None where it has none), unjudged.
+
+    Raises:
+        ImageError: as `open_image`, as far as the file's head shows it.
+    """
+    with _opened(path) as (image, _):
+        packet = image.info.get("xmp") or b""
+        try:
+            rating = image.getexif().get(_RATING)
+        except _DECODER_ERRORS:
+            rating = None  # damaged EXIF beside a sound picture
+        return packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "surrogatepass"), rating
 
 
 def _format(image: Image.Image) -> str:
