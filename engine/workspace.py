@@ -16,6 +16,9 @@ import tomli_w
 from engine.errors import DamagedFile, NotFound, UsageError
 from engine.storage import disk_errors, write_text
 
+PICTURES = ("half", "quadrant", "auto", "kitty", "sixel")
+"""How photos can be drawn: half or quadrant cells, or the pixels that the terminal is asked for."""
+
 _SCALE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|\.\.|:)\s*(-?\d+(?:\.\d+)?)\s*")
 
 
@@ -84,11 +87,13 @@ class Settings:
         scale: the scale of all its scores.
         language: ``en`` or ``zh``; empty means: as the terminal says.
         theme: name of the app's theme; empty means the default.
+        pictures: how the app draws photos, one of `PICTURES`; empty means ``half``.
     """
 
     scale: Scale = Scale()
     language: str = ""
     theme: str = ""
+    pictures: str = ""
 
 
 def _expanded(path: Path) -> Path:
@@ -171,7 +176,7 @@ class Workspace:
 
     @property
     def settings_file(self) -> Path:
-        """Scale, language and theme."""
+        """Scale, language, theme and how photos are drawn."""
         return self.internal / "settings.toml"
 
     @property
@@ -210,7 +215,10 @@ class Workspace:
                 path=self.settings_file,
                 cause=str(error.message if isinstance(error, UsageError) else error).rstrip("."),
             ) from error
-        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")))
+        pictures = str(raw.get("pictures", ""))
+        # a mode that only a later version knows is no reason to refuse the workspace
+        pictures = pictures if pictures in PICTURES else ""
+        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures)
 
     def save_settings(self, settings: Settings) -> None:
         """Write the settings atomically."""

@@ -17,6 +17,7 @@ from tui.commands_palette import BeholderCommands
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
 from tui.screens.base import BaseScreen
+from tui.terminal_probe import CELL_MODES, Graphics
 from tui.theme import DARK, LIGHT
 
 _ROOMS = {
@@ -35,6 +36,10 @@ class BeholderApp(BackgroundApp):
     Args:
         workspace: where the photos, scores and models are.
         language: ``en`` or ``zh``; None means: as saved in the workspace, else as the terminal says.
+        pictures: how photos are drawn: ``half``, ``quadrant``, ``kitty`` or ``sixel``; None means: as saved in the
+            workspace, but never with pixels.
+        low_bandwidth: send as little as possible: no animations, fewer colours, smaller photos.
+        graphics: what the terminal answered; ``kitty`` and ``sixel`` need it.
     """
 
     TITLE = "beholder"
@@ -42,8 +47,22 @@ class BeholderApp(BackgroundApp):
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
     COMMANDS = {BeholderCommands}  # noqa: RUF012  (Textual's own signature)
 
-    def __init__(self, workspace: Workspace, language: str | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        language: str | None = None,
+        *,
+        pictures: str | None = None,
+        low_bandwidth: bool = False,
+        graphics: Graphics | None = None,
+    ) -> None:
         super().__init__(workspace)
+        self.low_bandwidth = low_bandwidth
+        self.graphics = graphics
+        self.pictures_mode = pictures or "half"
+        self._asked_pictures = pictures
+        if low_bandwidth:
+            self.animation_level = "none"
         self.rooms: dict[str, BaseScreen] = {}
         self._asked_language = language
         self._early_error: BeholderError | None = None
@@ -59,6 +78,8 @@ class BeholderApp(BackgroundApp):
             saved = settings.language
             if settings.theme in self.available_themes:
                 self.theme = settings.theme
+            if self._asked_pictures is None and settings.pictures in CELL_MODES:
+                self.pictures_mode = settings.pictures
         except BeholderError as error:
             self._early_error = error
         set_language(self._asked_language or saved or language_of_terminal())

@@ -18,6 +18,7 @@ from tui.help_pages import HelpfulGroup, silence_stdout
 from tui.i18n import language_of_terminal, set_language, t
 from tui.interrupts import terminate_interrupts
 from tui.session import Session
+from tui.terminal_probe import CELL_MODES, find_graphics
 from tui.usage_errors import usage_hint, usage_text
 
 
@@ -73,28 +74,46 @@ def _run(options: GlobalOptions, rest: list[str]) -> int:
     session = Session(
         Workspace.find(Path(options.workspace) if options.workspace else None),
         Console(options.quiet, color=not options.no_color and not os.environ.get("NO_COLOR")),
+        options.pictures,
+        options.low_bandwidth,
     )
     if not rest and not os.environ.get("_BEHOLDER_COMPLETE"):
         if sys.stdin.isatty() and sys.stdout.isatty():
-            return open_app(session.workspace, options.language)
+            return open_app(session, options.language)
         _call(session, ["--help"])
         return UsageError.exit_code
     with terminate_interrupts():
         return _call(session, rest)
 
 
-def open_app(workspace: Workspace, language: str | None = None) -> int:
+def open_app(session: Session, language: str | None = None) -> int:
     """Open the full-screen app and return its exit code once it is closed.
 
     Args:
-        workspace: what it shows.
+        session: the workspace that it shows, and how photos are to be drawn.
         language: what was asked for; None means: as the workspace's settings or the terminal say.
     """
+    asked = session.pictures or _saved_pictures(session.workspace)
+    graphics = None
+    if asked not in CELL_MODES:
+        with terminate_interrupts():
+            graphics = find_graphics(asked)  # before Textual reads the terminal's answers as keys
+
     from tui.app import BeholderApp
 
-    app = BeholderApp(workspace, language)
+    pictures = graphics.mode or "half" if graphics else asked
+    app = BeholderApp(
+        session.workspace, language, pictures=pictures, low_bandwidth=session.low_bandwidth, graphics=graphics
+    )
     app.run()
     return app.return_code or 0
+
+
+def _saved_pictures(workspace: Workspace) -> str:
+    try:
+        return workspace.settings().pictures or "half"
+    except BeholderError:
+        return "half"  # the app tells what is wrong with the settings
 
 
 def _call(session: Session, arguments: list[str]) -> int:

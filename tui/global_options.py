@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import UsageError
+from engine.workspace import PICTURES
 from tui.i18n import LANGUAGES
 
 # Options of the commands whose next word is their value, whatever it looks like. A test keeps this complete.
@@ -33,8 +34,9 @@ _FLAGS = {
     "--no-color": "no_color",
     "--debug": "debug",
     "--version": "version",
+    "--low-bandwidth": "low_bandwidth",
 }
-_VALUES = {"--workspace": "workspace", "-w": "workspace", "--lang": "language"}
+_VALUES = {"--workspace": "workspace", "-w": "workspace", "--lang": "language", "--pictures": "pictures"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class GlobalOptions:
         no_color: no bold headings.
         debug: a traceback for faults of the program.
         version: print the version, nothing else.
+        pictures: how the app draws photos, one of `PICTURES`; None means: as the workspace remembers.
+        low_bandwidth: the app sends as little as it can.
     """
 
     workspace: str | None = None
@@ -56,6 +60,8 @@ class GlobalOptions:
     no_color: bool = False
     debug: bool = False
     version: bool = False
+    pictures: str | None = None
+    low_bandwidth: bool = False
 
 
 def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
@@ -64,7 +70,7 @@ def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[s
     Nothing behind ``--`` is touched, nor the value of another option.
 
     Raises:
-        UsageError: an option has no value, or the language is none of ours.
+        UsageError: an option has no value, or the language or the way to draw photos is none of ours.
 
     >>> take_global_options(["train", "-w", "album", "--name", "--quiet"])[1]
     ['train', '--name', '--quiet']
@@ -95,5 +101,12 @@ def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[s
             remedy="Choose one of: {choices}.",
             language=options.language,
             choices=", ".join(LANGUAGES),
+        )
+    if options.pictures is not None and options.pictures not in PICTURES:
+        raise UsageError(
+            "There is no way of drawing photos named “{name}”.",
+            remedy="Choose one of: {choices}.",
+            name=options.pictures,
+            choices=", ".join(PICTURES),
         )
     return options, rest

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from engine.errors import Interrupted, UsageError
+from engine.workspace import PICTURES
 from tui.cell_width import pad, width, wrap
 from tui.i18n import t
 
@@ -162,6 +163,8 @@ def _everywhere() -> list[tuple[str, str]]:
         ("--no-color", t("cli.global.no_color")),
         ("--debug", t("cli.global.debug")),
         ("--version", t("cli.global.version")),
+        (f"--pictures {'|'.join(PICTURES)}", t("pixels.option.pictures")),
+        ("--low-bandwidth", t("pixels.option.low_bandwidth")),
     ]
 
 

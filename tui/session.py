@@ -18,10 +18,14 @@ class Session:
     Args:
         workspace: the workspace that is meant; it may not exist yet.
         console: the streams.
+        pictures: how the app is to draw photos; None means: as the workspace remembers.
+        low_bandwidth: whether the app is to send as little as it can.
     """
 
     workspace: Workspace
     console: Console
+    pictures: str | None = None
+    low_bandwidth: bool = False
 
     @classmethod
     def of(cls, context: typer.Context) -> Session:

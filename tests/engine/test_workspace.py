@@ -79,7 +79,7 @@ def test_a_workspace_is_made_once_and_keeps_its_scale(tmp_path: Path) -> None:
 
 def test_settings_survive(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    settings = Settings(Scale(-1, 1), "zh", 'odd "theme"')
+    settings = Settings(Scale(-1, 1), "zh", 'odd "theme"', "quadrant")
     workspace.save_settings(settings)
     assert workspace.settings() == settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,7 +80,7 @@ def demo(
     if open_it:
         from tui.cli import open_app
 
-        return open_app(workspace, language())
+        return open_app(replace(session, workspace=workspace), language())
     return 0
 
 
