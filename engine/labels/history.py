@@ -8,18 +8,31 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.storage import disk_errors
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """One score that changed; None means: no score."""
 
     name: str
     old: float | None
     new: float | None
+
+
+class Move(NamedTuple):
+    """One photo that left ``data/`` or came into it.
+
+    Args:
+        name: its file name in ``data/``.
+        trash: its place in the trash, as a path below ``.beholder/trash/``.
+        out: whether it went from ``data/`` into the trash; if not, it came into ``data/``.
+    """
+
+    name: str
+    trash: str
+    out: bool
 
 
 @dataclass(frozen=True)
@@ -30,8 +43,10 @@ class Change:
         seq: 1, 2, 3 … in this workspace; 0 for a change that changed nothing and was not written.
         time: ISO time in UTC.
         who: login name.
-        kind: ``set``, ``import``, ``undo`` or ``redo``.
+        kind: ``set``, ``import``, ``shift``, ``rescale``, ``add``, ``remove``, ``outside`` (the file was edited by
+            other means), ``undo`` or ``redo``.
         edits: the scores that changed.
+        moves: the photos that left ``data/`` or came into it.
     """
 
     seq: int
@@ -39,11 +54,13 @@ class Change:
     who: str
     kind: str
     edits: tuple[Edit, ...]
+    moves: tuple[Move, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form of a history line."""
-        edits = [{"name": edit.name, "old": edit.old, "new": edit.new} for edit in self.edits]
-        return {"seq": self.seq, "time": self.time, "who": self.who, "kind": self.kind, "edits": edits}
+        edits = [edit._asdict() for edit in self.edits]
+        data = {"seq": self.seq, "time": self.time, "who": self.who, "kind": self.kind, "edits": edits}
+        return {**data, "moves": [move._asdict() for move in self.moves]} if self.moves else data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Change:
@@ -53,7 +70,8 @@ class Change:
             LookupError, TypeError, ValueError: it is none.
         """
         edits = tuple(Edit(str(edit["name"]), _score(edit["old"]), _score(edit["new"])) for edit in data["edits"])
-        return cls(int(data["seq"]), str(data["time"]), str(data["who"]), str(data["kind"]), edits)
+        moves = tuple(Move(str(move["name"]), str(move["trash"]), bool(move["out"])) for move in data.get("moves", ()))
+        return cls(int(data["seq"]), str(data["time"]), str(data["who"]), str(data["kind"]), edits, moves)
 
 
 class History:

@@ -7,38 +7,54 @@ import difflib
 import getpass
 import math
 import os
+import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-
-from filelock import FileLock, Timeout
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from engine.errors import BeholderError, NotFound, UsageError
-from engine.images import is_picture_name, natural_key
-from engine.labels.history import Change, Edit, History, stacks
+from engine.images import is_picture_name, natural_key, open_image
+from engine.labels.history import Change, Edit, History, Move, stacks
+from engine.labels.score_lock import locked_scores
 from engine.labels.scorefile import ScoreText, format_scores, parse_scores
-from engine.storage import disk_errors, write_text
+from engine.storage import copy_file, disk_errors, safe_name, write_text
 from engine.workspace import Workspace, format_score
 
-__all__ = ["Change", "Edit", "Entry", "ScoreBook"]
-
-_LOCK_SECONDS = 20.0
+__all__ = ["Change", "Edit", "Entry", "Move", "ScoreBook"]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One photo of the workspace.
 
     Args:
         name: its file name in ``data/``.
         score: its score; None where it has none.
         present: whether the photo lies in ``data/``; if not, only its score is left.
+        flagged: whether a person marked it.
+        size: bytes; None where it was not asked for or the photo is missing.
+        modified: time of its last change, seconds since 1970; None as for `size`.
+        source: kind of the change that gave the score, such as ``import`` or ``set``; empty where it is unknown.
+        changed: ISO time in UTC of that change; empty where it is unknown.
+        guess: what a model thinks of it; None where there is none.
     """
 
     name: str
     score: float | None
     present: bool
+    flagged: bool = False
+    size: int | None = None
+    modified: float | None = None
+    source: str = ""
+    changed: str = ""
+    guess: float | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """How far the score lies above the model's guess; None where one of them is missing."""
+        return None if self.score is None or self.guess is None else self.score - self.guess
 
 
 class ScoreBook:
@@ -74,12 +90,46 @@ class ScoreBook:
             self._refresh()
             return dict(self._text.scores)
 
-    def entries(self) -> list[Entry]:
-        """Return every photo in ``data/`` and every name with a score, in natural order."""
+    def entries(self, *, details: bool = False, guesses: Mapping[str, float] | None = None) -> list[Entry]:
+        """Return every photo in ``data/`` and every name with a score, in natural order.
+
+        Args:
+            details: whether to look up size, time, source and time of the score too.
+            guesses: what a model thinks, by name.
+        """
+        from engine.labels.flags import read_flags
+
         scores = self.scores()
         present = self._photos()
+        flags = read_flags(self.workspace)
         names = sorted(present | scores.keys(), key=natural_key)
-        return [Entry(name, scores.get(name), name in present) for name in names]
+        guessed = guesses or {}
+        origins = self._origins() if details else {}
+        entries = []
+        for name in names:
+            status = (self.workspace.data / name).stat() if details and name in present else None
+            kind, time = origins.get(name, ("", ""))
+            entries.append(
+                Entry(
+                    name,
+                    scores.get(name),
+                    name in present,
+                    name in flags,
+                    status.st_size if status else None,
+                    status.st_mtime if status else None,
+                    kind,
+                    time,
+                    guessed.get(name),
+                )
+            )
+        return entries
+
+    def _origins(self) -> dict[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
+        for change in self.history():
+            for edit in change.edits:
+                found[edit.name] = (change.kind, change.time) if edit.new is not None else ("", "")
+        return found
 
     def set(self, name: str, score: float | None) -> Change:
         """Give one photo a score, or take it away with None; on the disk when this returns.
@@ -96,7 +146,7 @@ class ScoreBook:
 
         Args:
             scores: name → score, or None to take it away.
-            kind: ``set`` or ``import``.
+            kind: ``set``, ``import``, ``shift`` or ``rescale``.
         """
         wanted = {name: self._checked(score) for name, score in scores.items()}
         with self._locked():
@@ -108,6 +158,80 @@ class ScoreBook:
                 Edit(name, present.get(name), score) for name, score in wanted.items() if present.get(name) != score
             ]
             return self._write(kind, edits)
+
+    def add(self, source: Path, score: float | None = None) -> Change:
+        """Take one picture into ``data/`` and give it a score.
+
+        A picture whose bytes are there already is not copied again: the one that is there gets the score.
+
+        Args:
+            source: the picture; it stays where it is. One that lies in ``data/`` is taken as it is.
+            score: its score; None leaves it unscored, or with the score that it has.
+
+        Raises:
+            NotFound: there is no such file, or no workspace.
+            ImageError: it is no picture that can be read.
+            UsageError: the score is not on the scale, or the name is not one of a picture.
+            BeholderError: the disk is full or read-only; nothing has changed.
+        """
+        wanted = self._checked(score)
+        name, move = source.name, None
+        with self._locked():
+            if source.parent.resolve() != self.workspace.data.resolve():
+                open_image(source, target=(64, 64))
+                name = safe_name(source.name)
+                copy_file(source, self.workspace.data / name)
+                move = Move(name, f"photos/{secrets.token_hex(4)}/{name}", out=False)
+            old = self._text.scores.get(name)
+            edits = [Edit(name, old, wanted)] if wanted is not None and wanted != old else []
+            return self._write("add", edits, [move] if move else [])
+
+    def remove(self, names: Sequence[str]) -> Change:
+        """Move photos into the trash and take their scores away; `undo` brings both back.
+
+        Args:
+            names: file names in ``data/``, or names that only have a score left.
+
+        Raises:
+            NotFound: there is no such photo, or no workspace.
+            BeholderError: the disk is full or read-only; nothing has changed.
+        """
+        wanted = list(dict.fromkeys(names))
+        with self._locked():
+            scores = self._text.scores
+            self._check_known([name for name in wanted if name not in scores])
+            there = self._photos()
+            token = secrets.token_hex(4)
+            moves = [Move(name, f"photos/{token}/{name}", out=True) for name in wanted if name in there]
+            edits = [Edit(name, scores[name], None) for name in wanted if name in scores]
+            self._carry(moves)
+            return self._write("remove", edits, moves)
+
+    def _carry(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            place, photo = self.workspace.trash / move.trash, self.workspace.data / move.name
+            with disk_errors(photo):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (photo if move.out else place).rename(place if move.out else photo)
+
+    def take_outside(self) -> list[Change]:
+        """Return edits of ``scores.txt`` by other means that were found since this was last asked, now recorded."""
+        return []
+
+    def flush(self) -> None:
+        """Write ``scores.txt`` now, where it is not up to date with the scores."""
+
+    def close(self) -> None:
+        """Write what is not written yet; the book may still be used."""
+        self.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def undo(self) -> Change:
         """Take back the latest change that is not taken back yet, whoever made it.
@@ -121,7 +245,7 @@ class ScoreBook:
             if not done:
                 raise NotFound("There is nothing to undo.", remedy="Score a photo first.")
             edits = [Edit(edit.name, edit.new, edit.old) for edit in done[-1].edits]
-            return self._replay("undo", edits)
+            return self._replay("undo", edits, [move._replace(out=not move.out) for move in done[-1].moves])
 
     def redo(self) -> Change:
         """Make the latest change again that was taken back.
@@ -134,14 +258,14 @@ class ScoreBook:
             _, undone = stacks(self._history.changes())
             if not undone:
                 raise NotFound("There is nothing to redo.", remedy="Undo a change first.")
-            return self._replay("redo", list(undone[-1].edits))
+            return self._replay("redo", list(undone[-1].edits), undone[-1].moves)
 
     def history(self) -> list[Change]:
         """Return all changes, oldest first."""
         with self._mutex:
             return self._history.changes()
 
-    def _replay(self, kind: str, edits: list[Edit]) -> Change:
+    def _replay(self, kind: str, edits: list[Edit], moves: Sequence[Move]) -> Change:
         scale = self.workspace.scale
         for edit in edits:
             now = self._text.scores.get(edit.name)
@@ -155,15 +279,16 @@ class ScoreBook:
                 )
             if edit.new is not None and edit.new not in scale:
                 raise _off_scale(edit.new, str(scale))
-        return self._write(kind, edits)
+        self._carry(moves)
+        return self._write(kind, edits, moves)
 
-    def _write(self, kind: str, edits: list[Edit]) -> Change:
+    def _write(self, kind: str, edits: list[Edit], moves: Sequence[Move] = ()) -> Change:
         changes = self._history.changes()
         seq = changes[-1].seq if changes else 0
         time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
-        if not edits:
+        if not edits and not moves:
             return Change(0, time, self.who, kind, ())
-        change = Change(seq + 1, time, self.who, kind, tuple(edits))
+        change = Change(seq + 1, time, self.who, kind, tuple(edits), tuple(moves))
         merged = dict(self._text.scores)
         for edit in edits:
             if edit.new is None:
@@ -206,25 +331,7 @@ class ScoreBook:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        if not self.workspace.exists():
-            raise NotFound(
-                "There is no workspace in {path}.",
-                remedy="Make one with: beholder init",
-                path=self.workspace.root,
-            )
-        self.workspace.ensure()
-        path = self.workspace.internal / "scores.lock"
-        with self._mutex, contextlib.ExitStack() as stack:
-            try:
-                with disk_errors(path):
-                    stack.enter_context(FileLock(path, timeout=_LOCK_SECONDS))
-            except Timeout as error:
-                raise BeholderError(
-                    "Another program has held the scores of {path} for {seconds} seconds.",
-                    remedy="Close it and try again.",
-                    path=self.workspace.root,
-                    seconds=int(_LOCK_SECONDS),
-                ) from error
+        with self._mutex, locked_scores(self.workspace):
             self._refresh()
             yield
 
@@ -246,6 +353,8 @@ class ScoreBook:
             return frozenset(entry.name for entry in listing if is_picture_name(entry.name) and entry.is_file())
 
     def _check_known(self, names: list[str]) -> None:
+        if not names:
+            return
         first = names[0]
         plain = is_picture_name(first) and "/" not in first and "\0" not in first
         if len(names) == 1 and plain and (self.workspace.data / first).is_file():
