@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.workspace import Workspace
 _FORMAT = 1
 _LOCK_SECONDS = 20.0
 _HASH_DIGITS = 16
+_COLUMNS = ("scores", "held_out", "sizes", "modified", "contents")
 # two ways to turn a file's nanoseconds into seconds since 1970 differ by less
 _SAME_TIME = 1e-5
 
@@ -55,9 +57,9 @@ class Stamp(NamedTuple):
             return None
         return cls(status.st_size, status.st_mtime, content)
 
-    def fits(self, size: int | None, modified: float | None) -> bool:
-        """Say whether a file of this size and time is the same one."""
-        return size == self.size and modified is not None and abs(modified - self.modified) < _SAME_TIME
+
+Row = tuple[float, bool, int, float, str]
+"""Score, held out, and the photo's `Stamp`; plain tuples, because there may be 100,000 of them."""
 
 
 @dataclass
@@ -66,32 +68,40 @@ class GuessFile:
 
     Args:
         complete: a training wrote them, so that whatever the model has learned from is among them as held out.
-        guesses: photo's name → guess.
-        stamps: photo's name → what it was then; the same names. Of those held out the content is kept, shortened.
+        rows: photo's name → its row; the content is kept, shortened, of those held out.
     """
 
     complete: bool = False
-    guesses: dict[str, Guess] = field(default_factory=dict)
-    stamps: dict[str, Stamp] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
 
     def put(self, name: str, guess: Guess, stamp: Stamp) -> None:
         """Add a guess or replace it."""
         kept = short_hash(stamp.content) if guess.held_out else ""
-        self.guesses[name] = Guess(round(guess.score, 4), guess.held_out)
-        self.stamps[name] = Stamp(stamp.size, stamp.modified, kept)
+        self.rows[name] = (round(guess.score, 4), guess.held_out, stamp.size, stamp.modified, kept)
+
+    def still_true(self, photos: Iterable[tuple[str, int | None, float | None]]) -> dict[str, Guess]:
+        """Return the guesses of photos that are the same as when they were guessed.
+
+        Args:
+            photos: (name, bytes, seconds since 1970) as they are now; None where unknown.
+        """
+        rows, found = self.rows, {}
+        for name, size, modified in photos:
+            row = rows.get(name)
+            if row is not None and row[2] == size and modified is not None and abs(row[3] - modified) < _SAME_TIME:
+                found[name] = Guess(row[0], row[1])
+        return found
 
     def held_out(self) -> dict[str, Guess]:
         """Return the guesses of the photos that the model has learned from: shortened content → guess."""
         return {
-            stamp.content: self.guesses[name]
-            for name, stamp in self.stamps.items()
-            if stamp.content and self.guesses[name].held_out
+            content: Guess(score, True) for score, held_out, _, _, content in self.rows.values() if held_out and content
         }
 
     def is_held_out(self, name: str, stamp: Stamp) -> bool:
         """Say whether the model has learned from the photo of this name, and it is still the same file."""
-        found = self.guesses.get(name)
-        return found is not None and found.held_out and self.stamps[name].fits(stamp.size, stamp.modified)
+        found = self.still_true([(name, stamp.size, stamp.modified)])
+        return name in found and found[name].held_out
 
 
 def short_hash(content: str) -> str:
@@ -110,12 +120,18 @@ def load_guesses(workspace: Workspace, model_id: str) -> GuessFile:
         raw = json.loads((guess_folder(workspace) / f"{model_id}.json").read_bytes())
         if raw["format"] != _FORMAT:
             return GuessFile()
-        names, scores = raw["names"], [float(score) for score in raw["scores"]]
-        guesses = map(Guess, scores, map(bool, raw["held_out"]))
-        stamps = map(Stamp, map(int, raw["sizes"]), map(float, raw["modified"]), raw["contents"])
-        return GuessFile(
-            bool(raw["complete"]), dict(zip(names, guesses, strict=True)), dict(zip(names, stamps, strict=True))
+        scores = list(map(float, raw["scores"]))
+        if not all(map(math.isfinite, scores)):
+            return GuessFile()
+        rows = zip(
+            scores,
+            map(bool, raw["held_out"]),
+            map(int, raw["sizes"]),
+            map(float, raw["modified"]),
+            map(str, raw["contents"]),
+            strict=True,
         )
+        return GuessFile(bool(raw["complete"]), dict(zip(map(str, raw["names"]), rows, strict=True)))
     except (OSError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError):
         return GuessFile()
 
@@ -126,17 +142,13 @@ def save_guesses(workspace: Workspace, model_id: str, file: GuessFile) -> None:
     Raises:
         BeholderError: the disk is full or read-only.
     """
-    names = list(file.guesses)
+    columns = list(zip(*file.rows.values(), strict=True)) or [()] * len(_COLUMNS)
     value = {
         "format": _FORMAT,
         "model_id": model_id,
         "complete": file.complete,
-        "names": names,
-        "scores": [file.guesses[name].score for name in names],
-        "held_out": [int(file.guesses[name].held_out) for name in names],
-        "sizes": [file.stamps[name].size for name in names],
-        "modified": [file.stamps[name].modified for name in names],
-        "contents": [file.stamps[name].content for name in names],
+        "names": list(file.rows),
+        **dict(zip(_COLUMNS, columns, strict=True)),
     }
     folder = guess_folder(workspace)
     with disk_errors(folder):

@@ -91,13 +91,10 @@ def read_guesses(workspace: Workspace, entries: Iterable[Entry] | None = None) -
     model_id, file = _best(workspace)
     seen: Iterable[tuple[str, int | None, float | None]]
     if entries is None:
-        seen = _looked_at(workspace.data, file.guesses)
+        seen = _looked_at(workspace.data, file.rows)
     else:
         seen = ((entry.name, entry.size, entry.modified) for entry in entries)
-    guesses, stamps = file.guesses, file.stamps
-    return model_id, {
-        name: guesses[name] for name, size, modified in seen if name in guesses and stamps[name].fits(size, modified)
-    }
+    return model_id, file.still_true(seen)
 
 
 def _best(workspace: Workspace) -> tuple[str, GuessFile]:
@@ -107,9 +104,9 @@ def _best(workspace: Workspace) -> tuple[str, GuessFile]:
         return second
     for info in best_first(list_bundles(workspace)):
         file = load_guesses(workspace, info.model_id)
-        if file.guesses and file.complete:
+        if file.rows and file.complete:
             return info.model_id, file
-        if file.guesses and not second[0]:
+        if file.rows and not second[0]:
             second = info.model_id, file
     return second
 
