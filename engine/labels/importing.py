@@ -12,6 +12,7 @@ from typing import Any
 from engine.errors import BeholderError, Message, UsageError
 from engine.events import Event, ItemFailed, Phase, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.labels.planning import ImportItem, ImportOptions, ImportPlan, plan_import
+from engine.labels.recent import remember_folder
 from engine.labels.scorebook import ScoreBook
 from engine.storage import AlreadyThere, content_hash, copy_file
 from engine.workspace import Workspace
@@ -74,6 +75,8 @@ def run_import(
     """
     _check_scores(plan)
     workspace.create(plan.scale)
+    if any(item.source.is_relative_to(plan.folder) for item in plan.items):
+        remember_folder(workspace, plan.folder)
     yield Phase("copying")
     work = _Work(workspace, ScoreBook(workspace), plan.folder)
     sound = [item for item in plan.items if item.state != "bad"]

@@ -17,6 +17,7 @@ from engine.images import FORMATS, find_images, open_image
 from engine.labels.filenames import ParsedScore, compile_pattern, parse_score
 from engine.labels.scorebook import ScoreBook
 from engine.labels.scoretable import ScoreTable, match_rows, read_table
+from engine.labels.stars import STAR_SCALE, parse_stars
 from engine.storage import content_hash, disk_errors, safe_name
 from engine.workspace import Scale, Workspace, format_score
 
@@ -33,6 +34,7 @@ class ImportOptions:
         pattern: a regular expression with a group ``score``, for file names.
         scale: the scale of the incoming scores; None for the workspace's own.
         recursive: whether to look into the folder's folders.
+        stars: whether the scores are the stars that other programs gave; then nothing else counts.
     """
 
     folder: Path
@@ -40,6 +42,7 @@ class ImportOptions:
     pattern: str | None = None
     scale: Scale | None = None
     recursive: bool = True
+    stars: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,11 @@ def plan_import(
 
     Raises:
         NotFound: the folder or the table is missing, or there is no picture.
-        UsageError: the folder is the workspace's own; the pattern or the table makes no sense.
+        UsageError: the folder is the workspace's own; the pattern or the table makes no sense, or stars are wanted
+            beside them.
         Interrupted: `should_stop` said so.
     """
+    _check_options(options)
     incoming, scale = _scales(workspace, options.scale)
     table = read_table(options.scores_csv) if options.scores_csv else None
     pattern = compile_pattern(options.pattern) if options.pattern else None
@@ -133,25 +138,43 @@ def plan_import(
             formats=", ".join(FORMATS),
         )
     relative = {path: path.relative_to(options.folder).as_posix() for path in paths}
-    if table is None:
+    parsed: dict[Path, ParsedScore] = {}
+    if table is None and not options.stars:
         parsed = {path: parse_score(path.name, incoming, pattern) for path in paths}
-    else:
+    elif table is not None:
         parsed, unmatched = _from_table(table, relative, incoming)
         if unmatched:
             values = {"count": unmatched, "table": table.path.name}
             yield Notice(Message("Lines of {table} that name no photo in the folder: {count}.", values))
-    if incoming != scale:
+    if incoming != scale and not options.stars:
         parsed = {path: _mapped(score, incoming, scale) for path, score in parsed.items()}
         values = {"incoming": str(incoming), "scale": str(scale)}
         yield Notice(Message("Scores were mapped from {incoming} onto the workspace's scale {scale}.", values))
     shelf = _Shelf(workspace)
     items: list[ImportItem] = []
     started = time.monotonic()
-    for path, verdict in _inspect(paths, should_stop):
-        items.append(shelf.place(path, parsed[path], verdict))
+    for path, verdict, stars in _inspect(paths, scale if options.stars else None, should_stop):
+        items.append(shelf.place(path, stars or parsed[path], verdict))
         rate = len(items) / max(time.monotonic() - started, 1e-6)
         yield Progress("scanning", len(items), len(paths), rate, (len(paths) - len(items)) / rate)
     return ImportPlan((*items, *passed_over), options.folder, scale)
+
+
+def _check_options(options: ImportOptions) -> None:
+    if not options.stars:
+        return
+    if options.scores_csv is not None or options.pattern:
+        raise UsageError(
+            "Scores come from stars, or from a table or a pattern, not from both.",
+            remedy="Leave one of them out.",
+        )
+    if options.scale not in (None, STAR_SCALE):
+        raise UsageError(
+            "Stars are given from {stars}, not from {scale}.",
+            remedy="Leave the scale out: stars are mapped onto the workspace's own.",
+            stars=str(STAR_SCALE),
+            scale=str(options.scale),
+        )
 
 
 def _scales(workspace: Workspace, asked: Scale | None) -> tuple[Scale, Scale]:
@@ -209,14 +232,21 @@ def _mapped(parsed: ParsedScore, incoming: Scale, scale: Scale) -> ParsedScore:
     return ParsedScore(score, Message("{given} on the scale {incoming}", values))
 
 
-def _inspect(paths: list[Path], should_stop: StopCheck) -> Iterator[tuple[Path, Message | None]]:
-    """Decode each photo on several threads; yield it with None, or with what is wrong with it."""
+def _inspect(
+    paths: list[Path], star_scale: Scale | None, should_stop: StopCheck
+) -> Iterator[tuple[Path, Message | None, ParsedScore | None]]:
+    """Decode each photo on several threads; yield it with what is wrong with it, and its stars where they count."""
+
+    def look(path: Path) -> tuple[Path, Message | None, ParsedScore | None]:
+        verdict = _verdict(path)
+        return path, verdict, parse_stars(path, star_scale) if star_scale is not None else None
+
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        verdicts = pool.map(_verdict, paths)
+        found = pool.map(look, paths)
         try:
-            for path, verdict in zip(paths, verdicts, strict=True):
+            for one in found:
                 raise_if_stopped(should_stop)
-                yield path, verdict
+                yield one
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
