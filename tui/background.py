@@ -20,6 +20,7 @@ from tui.messages import JobProgress, ScoreNews
 from tui.screens.base import Work
 
 if TYPE_CHECKING:
+    from tui.picture_pool import PicturePool
     from tui.score_keeper import ScoreKeeper
 
 _REDRAW_SECONDS = 0.25
@@ -41,6 +42,7 @@ class BackgroundApp(App[None]):
         self.job_progress: Signal[JobProgress] = Signal(self, "job_progress")
         self.score_news: Signal[ScoreNews] = Signal(self, "score_news")
         self._keeper: ScoreKeeper | None = None
+        self._pictures: PicturePool | None = None
 
     def show_error(self, error: BeholderError) -> None:
         """Open the error dialog, unless the same error is being shown."""
@@ -72,12 +74,23 @@ class BackgroundApp(App[None]):
             self.set_interval(_LOOK_SECONDS, self._keeper.look)
         return self._keeper
 
+    @property
+    def pictures(self) -> PicturePool:
+        """The few threads that draw photos and thumbnails."""
+        if self._pictures is None:
+            from tui.picture_pool import PicturePool
+
+            self._pictures = PicturePool(partial(explained, self.workspace))
+        return self._pictures
+
     @on(ScoreNews)
     def _tell_score_news(self, news: ScoreNews) -> None:
         self.score_news.publish(news)
 
     async def on_unmount(self) -> None:
-        """Wait until every score that was given is written."""
+        """Draw no more pictures; wait until every score that was given is written."""
+        if self._pictures is not None:
+            self._pictures.close()
         if self._keeper is not None:
             await asyncio.to_thread(self._keeper.close)
 

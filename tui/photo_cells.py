@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from itertools import groupby, repeat
 from typing import Literal
 
 from PIL import Image
-from rich.color import Color
+from rich.color import Color, ColorType
 from rich.segment import Segment
 from rich.style import Style
-from rich_pixels import HalfcellRenderer
 from textual.strip import Strip
+
+from tui.quadrant_cells import SHAPES, split_cells
 
 Cells = Literal["half", "quadrant"]
 
-_QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+_BLANK, _UPPER, _LOWER = (SHAPES.index(shape) for shape in " ▀▄")
+_FIRST = 16
+"""The first colour of the 256-colour palette that no terminal lets people redefine."""
 
 
 def fitted(size: tuple[int, int], columns: int, rows: int) -> tuple[int, int]:
@@ -39,7 +46,9 @@ def fitted(size: tuple[int, int], columns: int, rows: int) -> tuple[int, int]:
     return wide, high
 
 
-def photo_strips(image: Image.Image, columns: int, rows: int, cells: Cells = "half") -> list[Strip]:
+def photo_strips(
+    image: Image.Image, columns: int, rows: int, cells: Cells = "half", *, few_colours: bool = False
+) -> list[Strip]:
     """Draw a photo into a room of columns × rows, as large as it goes with its aspect kept.
 
     Args:
@@ -47,49 +56,105 @@ def photo_strips(image: Image.Image, columns: int, rows: int, cells: Cells = "ha
         columns: room in columns, at least 1.
         rows: room in rows, at least 1.
         cells: ``half`` (two colours a cell, one above the other) or ``quadrant`` (four places, two colours).
+        few_colours: see `cell_strips`.
 
     Returns:
         One strip a row; all are equally wide, and not wider or more than the room.
     """
-    wide, high = fitted(image.size, columns, rows)
-    if cells == "quadrant":
-        return _quadrants(image.resize((2 * wide, high), Image.Resampling.LANCZOS))
-    small = image.resize((wide, high), Image.Resampling.LANCZOS)
-    return [Strip(line, wide) for line in Segment.split_lines(HalfcellRenderer().render(small, None)) if line]
+    return cell_strips(image, fitted(image.size, columns, rows), cells, few_colours=few_colours)
 
 
-def _quadrants(small: Image.Image) -> list[Strip]:
-    pixels = small.convert("RGB").tobytes()
+def cell_strips(
+    image: Image.Image, half_cells: tuple[int, int], cells: Cells = "half", *, few_colours: bool = False
+) -> list[Strip]:
+    """Draw a picture at exactly a size.
+
+    Args:
+        image: the picture, RGB.
+        half_cells: width in columns and height in half rows; if odd, the last half row is left open.
+        cells: ``half`` or ``quadrant``.
+        few_colours: take colours of the 256-colour palette, so that fewer bytes are sent.
+
+    Returns:
+        One strip a row.
+    """
+    wide, high = half_cells
+    if cells == "quadrant" and high % 2 == 0:
+        return _quadrants(_resized(image, (2 * wide, high)), few_colours)
+    return _halves(_resized(image, (wide, high)), few_colours)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _halves(small: Image.Image, few_colours: bool) -> list[Strip]:
     width, height = small.size
-    strips = []
-    for top in range(0, height, 2):
-        line = []
-        for left in range(0, width, 2):
-            corners = [
-                tuple(pixels[3 * place : 3 * place + 3])
-                for place in (
-                    top * width + left,
-                    top * width + left + 1,
-                    (top + 1) * width + left,
-                    (top + 1) * width + left + 1,
-                )
-            ]
-            line.append(_quadrant(corners))
-        strips.append(Strip(line, width // 2))
+    pixels = _packed(small, few_colours)
+    rows = [pixels[start : start + width] for start in range(0, width * height, width)]
+    if height % 2:
+        *rows, last = rows
+    strips = [
+        _strip(zip(lower, upper, repeat(_LOWER)), width, few_colours)
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
+    if height % 2:
+        strips.append(_strip(zip(last, repeat(None), repeat(_UPPER)), width, few_colours))
     return strips
 
 
-def _quadrant(corners: list[tuple[int, ...]]) -> Segment:
-    """Split four corners at the middle of the colour channel in which they differ most."""
-    spreads = [(max(values) - min(values), values) for values in zip(*corners, strict=True)]
-    _, values = max(spreads, key=lambda spread: spread[0])
-    middle = (max(values) + min(values)) / 2
-    mask = sum(1 << place for place, value in enumerate(values) if value > middle)
-    over = [corner for place, corner in enumerate(corners) if mask >> place & 1]
-    under = [corner for place, corner in enumerate(corners) if not mask >> place & 1]
-    return Segment(_QUADRANTS[mask], Style.from_color(_mean(over or under), _mean(under or over)))
+def _quadrants(small: Image.Image, few_colours: bool) -> list[Strip]:
+    width = small.width // 2
+    shapes, inks, papers = split_cells(small)
+    cells = list(zip(_packed(inks, few_colours), _packed(papers, few_colours), shapes, strict=True))
+    return [_strip(cells[start : start + width], width, few_colours) for start in range(0, len(cells), width)]
 
 
-def _mean(colours: list[tuple[int, ...]]) -> Color:
-    red, green, blue = (sum(channel) // len(colours) for channel in zip(*colours, strict=True))
-    return Color.from_rgb(red, green, blue)
+def _packed(image: Image.Image, few_colours: bool) -> list[int]:
+    """Return each pixel as one number: its place in the palette, or its red, green and blue bytes."""
+    if few_colours:
+        return list(image.quantize(palette=_palette(), dither=Image.Dither.NONE).tobytes())
+    return memoryview(image.convert("RGBX").tobytes()).cast("I").tolist()
+
+
+def _strip(cells: Iterable[tuple[int, int | None, int]], width: int, few_colours: bool) -> Strip:
+    """Make a strip of (ink, paper, shape) cells; equal neighbours become one segment."""
+    styled = _palette_style if few_colours else _style
+    segments = []
+    for (ink, paper, shape), alike in groupby(cells):
+        if ink == paper or shape == _BLANK:
+            segments.append(Segment(" " * len(list(alike)), styled(None, paper)))
+        else:
+            segments.append(Segment(SHAPES[shape] * len(list(alike)), styled(ink, paper)))
+    return Strip(segments, width)
+
+
+@lru_cache(maxsize=16384)
+def _style(ink: int | None, paper: int | None) -> Style:
+    return Style.from_color(_colour(ink), _colour(paper))
+
+
+def _colour(packed: int | None) -> Color | None:
+    return None if packed is None else Color.from_rgb(*packed.to_bytes(4, sys.byteorder)[:3])
+
+
+@lru_cache(maxsize=16384)
+def _palette_style(ink: int | None, paper: int | None) -> Style:
+    return Style.from_color(_palette_colour(ink), _palette_colour(paper))
+
+
+def _palette_colour(place: int | None) -> Color | None:
+    if place is None:
+        return None
+    # The triplet keeps Textual from turning the number into a true colour, which would take twice the bytes.
+    number = _FIRST + place
+    return Color(f"color({number})", ColorType.EIGHT_BIT, number, Color.from_ansi(number).get_truecolor())
+
+
+@cache
+def _palette() -> Image.Image:
+    """Return the 240 colours of the 256-colour palette that are the same in every terminal."""
+    palette = Image.new("P", (1, 1))
+    colours = [Color.from_ansi(number).get_truecolor() for number in range(_FIRST, 256)]
+    palette.putpalette([part for colour in colours for part in colour])
+    return palette

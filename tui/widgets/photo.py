@@ -1,75 +1,66 @@
-"""Shows one photo as large as the widget is; a broken photo shows the reason."""
+"""Shows one photo as large as the widget is, or zoomed; a broken photo shows the reason."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
-from textual import events, work
+from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.errors import BeholderError
-from engine.images import open_image
-from engine.storage import disk_error
+from engine.images import ImageInfo
+from tui.changed_cells import changed_regions
 from tui.i18n import say, t
-from tui.photo_cells import Cells, photo_strips
+from tui.photo_cells import Cells
+from tui.photo_drawing import Drawing, FullSize, Request, draw
+from tui.photo_view import WHOLE, View, moved, zoomed
+from tui.picture_pool import PictureReady, Wish
+
+if TYPE_CHECKING:
+    from tui.app import BeholderApp
 
 _KEPT = 16
-_SETTLE_SECONDS = 0.03
-"""A held arrow key passes many photos; only one that stays this long is loaded."""
-
-_Key = tuple[Path, int, int, int, str]
-
-
-def render_photo(path: Path, columns: int, rows: int, cells: Cells = "half") -> list[Strip]:
-    """Read a photo and draw it into columns × rows cells; takes a while, so call it in a thread.
-
-    Raises:
-        BeholderError: the photo can't be read; the message says why.
-    """
-    try:
-        image = open_image(path, target=(4 * columns, 8 * rows))
-    except OSError as error:
-        raise disk_error(error, path) from error
-    return photo_strips(image, columns, rows, cells)
+_FAR = 99
+"""More steps of the zoom than there are."""
+_SMALLER = 0.7
+"""Part of the width and height that a photo gets on a slow line: half the cells."""
 
 
 class Photo(Widget):
     """A photo, its aspect kept, in the middle of the widget.
 
-    Loads in a thread; a newer `show` makes an older one void; the last few drawings are kept.
+    It is drawn in the app's threads; a newer `show` makes an older one void; the last few drawings are kept.
     """
 
     DEFAULT_CSS = """
     Photo { width: 1fr; height: 1fr; color: $text-muted; }
     """
 
-    cells: reactive[Cells] = reactive[Cells]("half")
+    cells: reactive[Cells] = reactive[Cells]("half", repaint=False)
     """Half or quadrant cells."""
 
     @dataclass
     class Loaded(Message):
-        """A photo was drawn, or could not be.
+        """A photo, or another part of it, is on the screen; or the reason why it can't be.
 
         Args:
             photo: the widget.
             path: which photo.
-            key: what was asked for; the widget ignores what it no longer wants.
-            strips: the drawing; None when it failed.
-            problem: why it failed.
+            problem: why it can't be shown; empty if it is.
         """
 
         photo: Photo
         path: Path
-        key: tuple[Path, int, int, int, str]
-        strips: list[Strip] | None
         problem: str = ""
 
         @property
@@ -80,10 +71,16 @@ class Photo(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._path: Path | None = None
-        self._wanted: _Key | None = None
-        self._strips: list[Strip] = []
-        self._text = ""
-        self._kept: OrderedDict[_Key, list[Strip]] = OrderedDict()
+        self._neighbours: tuple[Path, ...] = ()
+        self._view = WHOLE
+        self._wanted: Request | None = None
+        self._shown: Request | None = None
+        self._drawing: Drawing | None = None
+        self._problem = ""
+        self._lines: list[Strip] = []
+        self._style = Style.null()
+        self._kept: OrderedDict[Request, Drawing] = OrderedDict()
+        self._full = FullSize()
 
     @property
     def path(self) -> Path | None:
@@ -93,90 +90,166 @@ class Photo(Widget):
     @property
     def problem(self) -> str:
         """Why the photo can't be shown; empty when it can, or while it loads."""
-        return self._text
+        return self._problem
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the wanted photo is on the screen, or the reason why it can't be."""
-        return self._wanted is None or self._wanted in self._kept or bool(self._text)
+        """Whether what is wanted is on the screen, or the reason why it can't be."""
+        return self._path is None or (self._wanted is not None and self._wanted == self._shown)
 
-    def show(self, path: Path | None) -> None:
-        """Show another photo; None empties the widget."""
-        self._path = path
-        self._request()
+    @property
+    def info(self) -> ImageInfo | None:
+        """Size, date, camera and so on of the photo that is on the screen; None while it loads, and if it is broken."""
+        return self._drawing.info if self._drawing is not None and self.is_loaded else None
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether only a part of the photo is wanted, larger than the whole would be."""
+        return bool(self._view.scale)
+
+    @property
+    def view_text(self) -> str:
+        """The scale and what is in the middle, such as ``100 % · 50 % across, 40 % down``; empty when not zoomed."""
+        if not self.zoomed:
+            return ""
+        scale, x, y = self._view
+        percent = f"{100 * scale:.3g}"
+        return t("pictures.view", percent=percent, across=round(100 * x), down=round(100 * y))
+
+    def show(self, path: Path | None, neighbours: Sequence[Path] = ()) -> None:
+        """Show another photo, the whole of it.
+
+        Args:
+            path: the photo; None empties the widget. The same photo again keeps its zoom.
+            neighbours: what may be shown next, the likeliest first; drawn when there is nothing else to do.
+        """
+        if path != self._path:
+            self._view = WHOLE
+            self._full.clear()
+        self._path, self._neighbours = path, tuple(neighbours)
+        self._ask()
+
+    def zoom(self, step: int) -> None:
+        """Go some steps nearer, up to 100 % (one pixel of the photo on each half cell); or farther, if negative."""
+        if self._shown is not None and self._drawing is not None and self._shown.path == self._path:
+            self._look(zoomed(self._view, self._drawing.size, self._shown.dots, step))
+
+    def toggle_zoom(self) -> None:
+        """Switch between the whole photo and 100 %."""
+        self.zoom(-_FAR if self.zoomed else _FAR)
+
+    def pan(self, dx: int, dy: int) -> None:
+        """Move about in a zoomed photo, by quarters of the widget; it stops at the photo's edges."""
+        if self._shown is not None and self._drawing is not None and self._shown.path == self._path:
+            self._look(moved(self._view, self._drawing.size, self._shown.dots, dx, dy))
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw again at the new size."""
-        self._request()
+        self._ask()
+
+    def on_unmount(self) -> None:
+        """Want nothing more."""
+        self._beholder.pictures.forget(self)
 
     def watch_cells(self) -> None:
         """Draw again with the other kind of cells."""
-        self._request()
+        self._ask()
 
-    def _request(self) -> None:
-        columns, rows = self.content_size.width, self.content_size.height
+    def notify_style_update(self) -> None:
+        """Draw the empty places in the new colours."""
+        super().notify_style_update()
+        if self._lines and self.rich_style != self._style:
+            self._lay_out()
+
+    @property
+    def _beholder(self) -> BeholderApp:
+        return cast("BeholderApp", self.app)
+
+    def _look(self, view: View) -> None:
+        if view != self._view:
+            self._view = view
+            self._ask()
+
+    def _request(self, path: Path, view: View = WHOLE) -> Request:
+        width, height = self.content_size
+        if few := self._beholder.low_bandwidth:
+            width, height = max(round(_SMALLER * width), 1), max(round(_SMALLER * height), 1)
+        return Request(path, width, height, self.cells, view, few)
+
+    def _ask(self) -> None:
+        """Show what is wanted if it is drawn already; let the rest be drawn."""
+        if not self.is_mounted or not all(self.content_size):
+            return
         if self._path is None:
-            self._wanted, self._strips, self._text = None, [], ""
-            self.refresh()
+            self._beholder.pictures.forget(self)
+            self._wanted = None
+            self._put(None, None)
             return
-        if columns < 1 or rows < 1:
-            return
-        try:
-            stamp = self._path.stat().st_mtime_ns
-        except OSError as error:
-            self._wanted, self._strips, self._text = None, [], say(disk_error(error, self._path).message)
-            self.refresh()
-            return
-        key = (self._path, stamp, columns, rows, self.cells)
-        if key == self._wanted:
-            return
-        self._wanted = key
-        if key in self._kept:
-            self._put(key, self._kept[key], "")
-        else:
-            self._load(key, self.cells)
+        self._wanted = self._request(self._path, self._view)
+        if self._wanted in self._kept:
+            self._put(self._wanted, self._kept[self._wanted])
+        near = [self._request(path) for path in self._neighbours]
+        self._beholder.pictures.want(
+            self, [self._wish(self._wanted)], [self._wish(request) for request in near if request not in self._kept]
+        )
 
-    @work(group="photo", exclusive=True)
-    async def _load(self, key: _Key, cells: Cells) -> None:
-        await asyncio.sleep(_SETTLE_SECONDS)
-        path, _, columns, rows, _ = key
-        try:
-            strips = await asyncio.to_thread(render_photo, path, columns, rows, cells)
-        except BeholderError as error:
-            self.post_message(self.Loaded(self, path, key, None, say(error.message)))
-        else:
-            self.post_message(self.Loaded(self, path, key, strips))
+    def _wish(self, request: Request) -> Wish:
+        kept = self._kept.get(request)
+        known = None if kept is None else kept.stamp
+        return Wish((request, known), partial(draw, request, self._full, known))
 
-    def on_photo_loaded(self, loaded: Photo.Loaded) -> None:
-        """Keep the drawing, and show it if it is still wanted."""
-        if loaded.strips is not None:
-            self._kept[loaded.key] = loaded.strips
+    def on_picture_ready(self, ready: PictureReady) -> None:
+        """Keep a drawing, and show it if it is the one that is wanted."""
+        request, _ = cast("tuple[Request, object]", ready.key)
+        if ready.result is not None and request.view == WHOLE:
+            self._kept[request] = ready.result
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
-        if loaded.key == self._wanted:
-            self._put(loaded.key, loaded.strips or [], loaded.problem)
+        if request == self._wanted:
+            if ready.problem is not None:
+                self._kept.pop(request, None)
+                self._put(request, None, say(ready.problem.message))
+            elif ready.result is not None:
+                self._put(request, ready.result)
 
-    def _put(self, key: _Key, strips: list[Strip], problem: str) -> None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        self._strips, self._text = strips, problem
-        self.refresh()
+    def _put(self, request: Request | None, drawing: Drawing | None, problem: str = "") -> None:
+        if request is not None and request in self._kept:
+            self._kept.move_to_end(request)
+        is_new = (self._shown, self._drawing, self._problem) != (request, drawing, problem)
+        self._shown, self._drawing, self._problem = request, drawing, problem
+        if is_new:
+            self._lay_out()
+            if request is not None:
+                self.post_message(self.Loaded(self, request.path, problem))
+
+    def _lay_out(self) -> None:
+        """Put the drawing, or the reason why there is none, into the middle; paint the cells that change."""
+        width, height = self.content_size
+        self._style = style = self.rich_style
+        strips = self._drawing.strips if self._drawing is not None else self._problem_strips(width)
+        above = max((height - len(strips)) // 2, 0)
+        blank = Strip.blank(width, style)
+        before = self._lines
+        self._lines = [blank] * above + [_centred(strip, width, style) for strip in strips[:height]]
+        self._lines += [blank] * (height - len(self._lines))
+        if regions := changed_regions(before, self._lines):
+            self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
         """Return one row of the widget."""
-        width, height = self.content_size.width, self.content_size.height
-        style = self.rich_style
-        strips = self._strips or self._text_strips(width)
-        row = y - max((height - len(strips)) // 2, 0)
-        if not 0 <= row < len(strips):
-            return Strip.blank(width, style)
-        strip = strips[row]
-        left = max((width - strip.cell_length) // 2, 0)
-        return Strip([Segment(" " * left, style), *strip]).adjust_cell_length(width, style)
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.content_size.width, self.rich_style)
 
-    def _text_strips(self, width: int) -> list[Strip]:
-        if not self._text or width < 4:
+    def _problem_strips(self, width: int) -> list[Strip]:
+        if not self._problem or width < 4:
             return []
-        lines = Text(f"{t('app.photo.broken')}\n{self._text}").wrap(self.app.console, width - 2)
+        lines = Text(f"{t('app.photo.broken')}\n{self._problem}").wrap(self.app.console, width - 2)
         style = self.rich_style
         return [Strip(Segment.apply_style(line.render(self.app.console, end=""), style)) for line in lines]
+
+
+def _centred(strip: Strip, width: int, style: Style) -> Strip:
+    left = max((width - strip.cell_length) // 2, 0)
+    right = max(width - strip.cell_length - left, 0)
+    sides = ([Segment(" " * room, style)] if room else [] for room in (left, right))
+    before, after = sides
+    return Strip([*before, *strip, *after], left + strip.cell_length + right).adjust_cell_length(width, style)

@@ -1,0 +1,131 @@
+"""Reads a photo and draws the part of it that is asked for; all of this is done in threads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from textual.strip import Strip
+
+from engine.images import ImageInfo, open_image, read_info
+from engine.storage import disk_errors
+from tui.photo_cells import Cells, cell_strips, fitted
+from tui.photo_view import WHOLE, Size, View, box
+
+Stamp = tuple[int, int]
+"""Time of the last change (ns) and bytes of a file: another one means another picture."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be drawn.
+
+    Args:
+        path: the photo.
+        columns: room in columns, at least 1.
+        rows: room in rows, at least 1.
+        cells: kind of cells.
+        view: which part of the photo.
+        few_colours: save bytes on a slow line.
+    """
+
+    path: Path
+    columns: int
+    rows: int
+    cells: Cells = "half"
+    view: View = WHOLE
+    few_colours: bool = False
+
+    @property
+    def dots(self) -> Size:
+        """Width and height of the room in dots, the half cells that one pixel fills at 100 %."""
+        return self.columns, 2 * self.rows
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn photo.
+
+    Args:
+        strips: one a row; at most as many and as wide as the room.
+        info: size, date, camera and so on of the photo.
+        stamp: of the file when it was read.
+    """
+
+    strips: list[Strip]
+    info: ImageInfo
+    stamp: Stamp
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the photo, in pixels."""
+        return self.info.width, self.info.height
+
+
+class FullSize:
+    """Keeps one photo decoded at its full size, so that moving about in it is quick."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: tuple[Path, Stamp, Image.Image] | None = None
+        self._cleared = 0
+
+    def read(self, path: Path, stamp: Stamp) -> Image.Image:
+        """Return the photo; it is decoded only if it is not the one that is kept."""
+        with self._lock:
+            if (kept := self._kept) is not None and kept[:2] == (path, stamp):
+                return kept[2]
+            self._kept = kept = None  # give its memory back before the next one takes as much
+            cleared = self._cleared
+            image = open_image(path)
+            if cleared == self._cleared:
+                self._kept = (path, stamp, image)
+            return image
+
+    def clear(self) -> None:
+        """Give the memory back; what is being decoded is then not kept. Never waits."""
+        self._cleared += 1
+        self._kept = None
+
+
+def draw(request: Request, full: FullSize, known: Stamp | None = None) -> Drawing | None:
+    """Read a photo and draw what is asked for.
+
+    Args:
+        request: what is asked for.
+        full: keeps the whole photo while it is zoomed.
+        known: of a drawing of this request that is kept already.
+
+    Returns:
+        The drawing; None if the file is still the known one.
+
+    Raises:
+        BeholderError: the photo can't be read; the message says why.
+    """
+    with disk_errors(request.path):
+        status = request.path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp == known:
+            return None
+        info = read_info(request.path)
+        strips = _zoomed(request, full.read(request.path, stamp)) if request.view.scale else _whole(request)
+    return Drawing(strips, info, stamp)
+
+
+def _whole(request: Request) -> list[Strip]:
+    image = open_image(request.path, target=(4 * request.columns, 8 * request.rows))
+    half_cells = fitted(image.size, request.columns, request.rows)
+    return cell_strips(image, half_cells, request.cells, few_colours=request.few_colours)
+
+
+def _zoomed(request: Request, image: Image.Image) -> list[Strip]:
+    scale = request.view.scale
+    part = image.crop(box(request.view, image.size, request.dots))
+    wide, high = (
+        max(min(round(length * scale), room), 1) for length, room in zip(part.size, request.dots, strict=True)
+    )
+    # From 100 % on each pixel is one half cell: quadrants could show no more.
+    cells: Cells = "half" if scale >= 1 else request.cells
+    return cell_strips(part, (wide, high), cells, few_colours=request.few_colours)
