@@ -88,12 +88,19 @@ class Settings:
         language: ``en`` or ``zh``; empty means: as the terminal says.
         theme: name of the app's theme; empty means the default.
         pictures: how the app draws photos, one of `PICTURES`; empty means ``half``.
+        scoring_order: in which order photos come up to be scored, one of `engine.labels.order.ORDERS`; empty means
+            those without a score first.
+        scoring_keys: what the digits mean then, one of `engine.labels.quick.STYLES`; empty means ``type``.
+        scoring_advance: ``off`` where only enter goes on to the next photo.
     """
 
     scale: Scale = Scale()
     language: str = ""
     theme: str = ""
     pictures: str = ""
+    scoring_order: str = ""
+    scoring_keys: str = ""
+    scoring_advance: str = ""
 
 
 def _expanded(path: Path) -> Path:
@@ -218,7 +225,8 @@ class Workspace:
         pictures = str(raw.get("pictures", ""))
         # a mode that only a later version knows is no reason to refuse the workspace
         pictures = pictures if pictures in PICTURES else ""
-        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures)
+        scoring = {key: str(raw.get(key, "")) for key in ("scoring_order", "scoring_keys", "scoring_advance")}
+        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures, **scoring)
 
     def save_settings(self, settings: Settings) -> None:
         """Write the settings atomically."""
