@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,26 +13,46 @@ from typing import Any
 from textual.message_pump import MessagePump
 
 from engine.errors import BeholderError
+from engine.images import is_picture_name
+from engine.labels.flags import flags_file, set_flag
+from engine.labels.rerates import add_rerate
 from engine.labels.scorebook import Change, Entry, ScoreBook
+from engine.prediction.guess_file import guess_folder
+from engine.prediction.guesses import read_guesses
 from engine.workspace import Workspace
 from tui.faults import explained
 from tui.messages import ScoreNews
 
 _Stamp = tuple[int, int, int]
+_MANY = 3000
+"""More entries than that are told twice: at once, and again with the details, which take longer."""
+_LISTING_SHARE = 20
+"""Looking through the folder may take this part of the time: each own score changes the folder, too."""
 
 
 @dataclass
 class ScoresRead(ScoreNews):
-    """All entries, as they are on the disk; every listener gets the same list, so nobody may change it."""
+    """All entries, as they are on the disk; every listener gets the same list, so nobody may change it.
+
+    Args:
+        entries: in natural order.
+        upto: the number of the last piece of work that they include; the keeper's methods return these numbers.
+        detailed: whether size, time, source and guess are filled in.
+        model_id: the model whose guesses these are; empty where there are none.
+    """
 
     entries: list[Entry]
+    upto: int = 0
+    detailed: bool = True
+    model_id: str = ""
 
 
 @dataclass
 class ScoresChanged(ScoreNews):
-    """A change that was asked for reached the disk."""
+    """A change that was asked for reached the disk; `ticket` is the number under which it was."""
 
     change: Change
+    ticket: int = 0
 
 
 @dataclass
@@ -39,6 +61,7 @@ class Flagged(ScoreNews):
 
     name: str
     on: bool
+    ticket: int = 0
 
 
 @dataclass
@@ -67,78 +90,78 @@ class OutsideChanged(ScoreNews):
 class ScoreKeeper:
     """One thread that reads and writes the scores of a workspace, one thing after the other.
 
-    No method waits: each hands its work over, and the answer comes as a message.
+    No method waits: each hands its work over, returns its number, and the answer comes as a message.
 
     Args:
         workspace: whose scores.
-        listener: gets `ScoresRead`, `ScoresChanged`, `ScoresRefused` and `OutsideChanged`.
+        listener: gets the messages above.
     """
 
     def __init__(self, workspace: Workspace, listener: MessagePump) -> None:
         self._workspace = workspace
         self._listener = listener
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scores")
+        self._handed = 0
         self._looking = False
         # What follows belongs to the thread alone.
         self._opened: ScoreBook | None = None
+        self._stamps: tuple[_Stamp, ...] = ()
+        self._listing: frozenset[str] = frozenset()
+        self._listing_due = 0.0
         self._photos: frozenset[str] | None = None
         self._seq: int | None = None
-        self._stamps: tuple[_Stamp, ...] = ()
 
-    def read(self) -> None:
+    def read(self) -> int:
         """Ask for all entries."""
-        self._hand_over(self._read, reading=True)
+        return self._hand_over(self._read, reading=True)
 
     def look(self) -> None:
-        """Read again if others changed the scores or the folder since the last reading; cheap if not."""
+        """Read again if others changed scores, photos, flags or guesses since the last reading; cheap if not."""
         if not self._looking:
             self._looking = True
             self._hand_over(self._look, reading=True)
 
-    def set(self, name: str, score: float | None) -> None:
+    def set(self, name: str, score: float | None) -> int:
         """Write one score; None removes it."""
-        self._change(lambda book: book.set(name, score))
+        return self._change(lambda book: book.set(name, score))
 
-    def set_many(self, scores: Mapping[str, float | None], kind: str = "set") -> None:
+    def set_many(self, scores: Mapping[str, float | None], kind: str = "set") -> int:
         """Write several scores as one step of the history; `kind` is set, import, shift or rescale."""
-        self._change(lambda book: book.set_many(scores, kind))
+        return self._change(lambda book: book.set_many(scores, kind))
 
-    def undo(self) -> None:
+    def undo(self) -> int:
         """Take the last change back."""
-        self._change(lambda book: book.undo())
+        return self._change(lambda book: book.undo())
 
-    def redo(self) -> None:
+    def redo(self) -> int:
         """Make the last undone change again."""
-        self._change(lambda book: book.redo())
+        return self._change(lambda book: book.redo())
 
-    def add(self, path: Path, score: float | None = None) -> None:
+    def change(self, work: Callable[[ScoreBook], Change]) -> None:
+        """Make a change of another kind; the work runs in the thread."""
+        self._change(work)
+
+    def add(self, path: Path, score: float | None = None) -> int:
         """Copy a picture into the workspace, or take one that lies there already, and give it a score."""
-        self._change(lambda book: _new(book).add(path, score), photos=True)
+        return self._change(lambda book: book.add(path, score))
 
-    def remove(self, names: Sequence[str]) -> None:
+    def remove(self, names: Sequence[str]) -> int:
         """Take photos and their scores away, into the trash."""
-        self._change(lambda book: _new(book).remove(names), photos=True)
+        return self._change(lambda book: book.remove(names))
 
-    def flag(self, name: str, on: bool) -> None:
+    def flag(self, name: str, on: bool) -> int:
         """Put a flag on a photo, or take it off."""
 
-        def work() -> None:
-            from engine.labels.flags import set_flag
-
+        def work(ticket: int) -> None:
             set_flag(self._workspace, name, on)
-            self._listener.post_message(Flagged(name, on))
+            self._stamps = self._stamp()
+            self._listener.post_message(Flagged(name, on, ticket))
 
-        self._hand_over(work)
+        return self._hand_over(work)
 
-    def rerate(self, name: str, before: float, again: float) -> None:
+    def rerate(self, name: str, before: float, again: float) -> int:
         """Note that a photo was scored a second time, to measure how alike the two scores are."""
-
-        def work() -> None:
-            from engine.labels.rerates import add_rerate
-
-            add_rerate(self._workspace, name, before, again)
-
-        self._hand_over(work)
+        return self._hand_over(lambda ticket: add_rerate(self._workspace, name, before, again))
 
     def close(self) -> None:
         """Write what was handed over, and end the thread; waits for it."""
@@ -146,7 +169,7 @@ class ScoreKeeper:
         self._thread.shutdown()
 
     def _end(self) -> None:
-        if self._opened is not None and hasattr(self._opened, "close"):
+        if self._opened is not None:
             self._opened.close()
 
     @property
@@ -155,41 +178,64 @@ class ScoreKeeper:
             self._opened = ScoreBook(self._workspace)
         return self._opened
 
-    def _hand_over(self, work: Callable[[], Any], *, reading: bool = False) -> None:
-        self._thread.submit(self._guarded, work, reading)
+    def _hand_over(self, work: Callable[[int], Any], *, reading: bool = False) -> int:
+        self._handed += 1
+        self._thread.submit(self._guarded, work, self._handed, reading)
+        return self._handed
 
-    def _guarded(self, work: Callable[[], Any], reading: bool) -> None:
+    def _guarded(self, work: Callable[[int], Any], ticket: int, reading: bool) -> None:
         try:
-            work()
+            work(ticket)
         except Exception as error:  # noqa: BLE001 - the thread has no face: whatever it is must be told
             self._listener.post_message(ScoresRefused(explained(self._workspace, error), reading))
 
-    def _change(self, work: Callable[[ScoreBook], Change], *, photos: bool = False) -> None:
-        def change() -> None:
+    def _change(self, work: Callable[[ScoreBook], Change]) -> int:
+        def change(ticket: int) -> None:
             done = work(self._book)
-            self._listener.post_message(ScoresChanged(done))
+            self._listener.post_message(ScoresChanged(done, ticket))
             follows = self._seq is None or done.seq in {0, self._seq + 1}
-            if photos or _moves(done) or not follows:
-                self._read(own=done)
+            if done.moves or done.kind == "add" or not follows:
+                self._read(ticket, own=done)
             elif done.seq:
                 self._seq = done.seq
                 self._stamps = self._stamp()
 
-        self._hand_over(change)
+        return self._hand_over(change)
 
-    def _look(self) -> None:
+    def _look(self, ticket: int) -> None:
         self._looking = False
-        if self._stamps and self._stamp() != self._stamps:
-            self._read()
+        before, now = self._stamps, self._stamp()
+        if not before or now == before:
+            return
+        moved = [stamp for stamp, old in zip(now, before, strict=True) if stamp != old]
+        if moved == [now[0]]:
+            # Each score that is written changes the folder too: did photos come or go?
+            begun = time.monotonic()
+            if begun < self._listing_due:
+                return
+            same = self._list() == self._listing
+            self._listing_due = time.monotonic() + _LISTING_SHARE * (time.monotonic() - begun)
+            if same:
+                self._stamps = now
+                return
+        self._read(ticket)
 
-    def _read(self, own: Change | None = None) -> None:
-        self._stamps = self._stamp()
+    def _read(self, ticket: int, own: Change | None = None) -> None:
+        self._stamps, self._listing = self._stamp(), self._list()
         entries = self._book.entries()
-        photos = frozenset(entry.name for entry in entries if entry.present)
+        if self._photos is None and len(entries) > _MANY:
+            self._listener.post_message(ScoresRead(entries, ticket, detailed=False))
+        entries = self._book.entries(details=True)
+        model_id, guesses = read_guesses(self._workspace, entries)
+        if guesses:
+            entries = [
+                entry if (guess := guesses.get(entry.name)) is None else entry._replace(guess=guess.score)
+                for entry in entries
+            ]
         history = self._book.history()
-        seen, before = self._seq, self._photos
+        photos, seen, before = frozenset(entry.name for entry in entries if entry.present), self._seq, self._photos
         self._photos, self._seq = photos, history[-1].seq if history else 0
-        self._listener.post_message(ScoresRead(entries))
+        self._listener.post_message(ScoresRead(entries, ticket, model_id=model_id))
         if before is None or seen is None:
             return
         mine, known = (own.seq, _names(own)) if own else (None, frozenset())
@@ -198,22 +244,27 @@ class ScoreKeeper:
         if changes or added or gone:
             self._listener.post_message(OutsideChanged(changes, added, gone))
 
+    def _list(self) -> frozenset[str]:
+        try:
+            with os.scandir(self._workspace.data) as listing:
+                return frozenset(entry.name for entry in listing if is_picture_name(entry.name))
+        except OSError:
+            return frozenset()  # the reading says what is wrong
+
     def _stamp(self) -> tuple[_Stamp, ...]:
-        return tuple(
-            _stamp(path) for path in (self._workspace.scores_file, self._workspace.history_file, self._workspace.data)
+        workspace = self._workspace
+        paths = (
+            workspace.data,
+            workspace.scores_file,
+            workspace.history_file,
+            flags_file(workspace),
+            guess_folder(workspace),
         )
-
-
-def _new(book: ScoreBook) -> Any:
-    return book
-
-
-def _moves(change: Change) -> tuple[Any, ...]:
-    return getattr(change, "moves", ())
+        return tuple(_stamp(path) for path in paths)
 
 
 def _names(change: Change) -> frozenset[str]:
-    return frozenset(edit.name for edit in change.edits) | {move.name for move in _moves(change)}
+    return frozenset(edit.name for edit in change.edits) | {move.name for move in change.moves}
 
 
 def _stamp(path: Path) -> _Stamp:
