@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
 import os
-import re
 import stat
 import struct
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import ImageError, Message, NotFound, UsageError, display_name
+from engine.natural_order import natural_key
 from engine.storage import disk_error
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
@@ -74,23 +73,6 @@ class ImageInfo:
     modified: float
     taken: str | None
     camera: str | None
-
-
-@functools.lru_cache(maxsize=65536)
-def natural_key(name: str | os.PathLike[str]) -> tuple[object, ...]:
-    """Return a sort key under which ``a2`` comes before ``a10``, capitals beside small letters.
-
-    >>> sorted(["a10.jpg", "B1.jpg", "a2.jpg"], key=natural_key)
-    ['a2.jpg', 'a10.jpg', 'B1.jpg']
-    """
-    text = os.fspath(name)
-    parts = re.split(r"([0-9]+)", text)
-    key: list[object] = []
-    for place, part in enumerate(parts):
-        number = part.lstrip("0")
-        # Digits compare by length first: int() refuses very long ones.
-        key.append((len(number), number) if place % 2 else part.casefold())
-    return (*key, text)
 
 
 def is_picture_name(name: str) -> bool:

@@ -16,10 +16,11 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from engine.errors import BeholderError, NotFound, UsageError
-from engine.images import is_picture_name, natural_key, open_image
+from engine.images import is_picture_name, open_image
 from engine.labels.history import Change, Edit, History, Move, stacks
 from engine.labels.score_lock import locked_scores
 from engine.labels.scorefile import ScoreText, format_scores, parse_scores
+from engine.natural_order import natural_key
 from engine.storage import copy_file, disk_errors, safe_name, write_text
 from engine.workspace import Workspace, format_score
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DamagedFile
-from engine.images import natural_key
+from engine.natural_order import natural_key
 from engine.workspace import Scale, format_score
 
 _SHORT = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}

@@ -149,7 +149,7 @@ def _until_stopped(
 
 
 def _sorted(rows: list[Row], sort: str | None, top: int | None) -> list[Row]:
-    from engine.images import natural_key
+    from engine.natural_order import natural_key
 
     by_score = sorted(rows, key=lambda row: (row["score"] is None, -(row["score"] or 0.0)))
     if top is not None:
