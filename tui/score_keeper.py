@@ -137,9 +137,9 @@ class ScoreKeeper:
         """Make the last undone change again."""
         return self._change(lambda book: book.redo())
 
-    def change(self, work: Callable[[ScoreBook], Change]) -> None:
+    def change(self, work: Callable[[ScoreBook], Change]) -> int:
         """Make a change of another kind; the work runs in the thread."""
-        self._change(work)
+        return self._change(work)
 
     def add(self, path: Path, score: float | None = None) -> int:
         """Copy a picture into the workspace, or take one that lies there already, and give it a score."""
