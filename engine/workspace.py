@@ -92,6 +92,7 @@ class Settings:
             those without a score first.
         scoring_keys: what the digits mean then, one of `engine.labels.quick.STYLES`; empty means ``type``.
         scoring_advance: ``off`` where only enter goes on to the next photo.
+        beside: ``photo`` where the table shows the photo beside it.
     """
 
     scale: Scale = Scale()
@@ -101,6 +102,7 @@ class Settings:
     scoring_order: str = ""
     scoring_keys: str = ""
     scoring_advance: str = ""
+    beside: str = ""
 
 
 def _expanded(path: Path) -> Path:
@@ -225,8 +227,9 @@ class Workspace:
         pictures = str(raw.get("pictures", ""))
         # a mode that only a later version knows is no reason to refuse the workspace
         pictures = pictures if pictures in PICTURES else ""
-        scoring = {key: str(raw.get(key, "")) for key in ("scoring_order", "scoring_keys", "scoring_advance")}
-        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures, **scoring)
+        kept = ("scoring_order", "scoring_keys", "scoring_advance", "beside")
+        others = {key: str(raw.get(key, "")) for key in kept}
+        return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures, **others)
 
     def save_settings(self, settings: Settings) -> None:
         """Write the settings atomically."""
