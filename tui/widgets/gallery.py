@@ -105,9 +105,9 @@ class Gallery(RowList[Any]):
         """Names of the photos whose thumbnails are drawn, or known to be broken."""
         return frozenset(self._tiles)
 
-    def set_rows(self, rows: Sequence[Any], *, select: str | None = None) -> None:
+    def set_rows(self, rows: Sequence[Any], *, select: str | None = None, cursor: int | None = None) -> None:
         """Show other rows; see `RowList.set_rows`."""
-        super().set_rows(rows, select=select)
+        super().set_rows(rows, select=select, cursor=cursor)
         self._load_visible()
 
     def measure(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.binding import BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -73,18 +74,22 @@ class RowList(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False)
         """The highlighted row."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
-    def set_rows(self, rows: Sequence[RowT], *, select: str | None = None) -> None:
+    def set_rows(self, rows: Sequence[RowT], *, select: str | None = None, cursor: int | None = None) -> None:
         """Show other rows; the cursor stays on the row of the same name, or at the same place.
 
         Args:
             rows: the new rows; not copied.
             select: name of the row to go to; None: the one that was highlighted.
+            cursor: the place to go to, where the caller knows it: nothing is searched for then.
         """
-        wanted = select if select is not None else self._key(self.row) if self.row is not None else None
         place = self.cursor
+        if cursor is not None:
+            place = cursor
+        else:
+            wanted = select if select is not None else self._key(self.row) if self.row is not None else None
+            if wanted is not None and not (place < len(rows) and self._key(rows[place]) == wanted):
+                place = next((n for n, row in enumerate(rows) if self._key(row) == wanted), place)
         self.rows = rows
-        if wanted is not None and not (place < len(rows) and self._key(rows[place]) == wanted):
-            place = next((n for n, row in enumerate(rows) if self._key(row) == wanted), place)
         place = max(min(place, len(rows) - 1), 0)
         self.measure()
         self.set_reactive(RowList.cursor, place)
@@ -97,11 +102,21 @@ class RowList(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False)
         if self.rows:
             self.cursor = max(min(index, len(self.rows) - 1), 0)
 
-    def watch_cursor(self) -> None:
-        """Show the row of the cursor and tell the screen."""
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Show the row of the cursor, draw the two rows that look different now, and tell the screen."""
         self.reveal()
-        self.refresh()
-        self.post_message(self.RowHighlighted(self, self.cursor, self.row))
+        self.repaint_rows(before, after)
+        self.post_message(self.RowHighlighted(self, after, self.row))
+
+    def row_region(self, index: int) -> Region | None:
+        """Return where a row is drawn, in cells of the widget; None if it is out of sight."""
+        return self.size.region
+
+    def repaint_rows(self, *indexes: int) -> None:
+        """Draw some rows again, and nothing else."""
+        regions = [region for index in indexes if (region := self.row_region(index)) is not None]
+        if regions:
+            self.refresh(*regions)
 
     def measure(self) -> None:
         """Set the virtual size from the number of rows."""
