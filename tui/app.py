@@ -16,6 +16,7 @@ from tui.background import BackgroundApp
 from tui.commands_palette import BeholderCommands
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
+from tui.pixels.app import PixelApp
 from tui.screens.base import BaseScreen
 from tui.terminal_probe import CELL_MODES, Graphics
 from tui.theme import DARK, LIGHT
@@ -30,7 +31,7 @@ _ROOMS = {
 }
 
 
-class BeholderApp(BackgroundApp):
+class BeholderApp(PixelApp, BackgroundApp):
     """The full-screen app on one workspace.
 
     Args:
@@ -57,12 +58,8 @@ class BeholderApp(BackgroundApp):
         graphics: Graphics | None = None,
     ) -> None:
         super().__init__(workspace)
-        self.low_bandwidth = low_bandwidth
-        self.graphics = graphics
-        self.pictures_mode = pictures or "half"
+        self.prepare_pictures(pictures or "half", low_bandwidth, graphics)
         self._asked_pictures = pictures
-        if low_bandwidth:
-            self.animation_level = "none"
         self.rooms: dict[str, BaseScreen] = {}
         self._asked_language = language
         self._early_error: BeholderError | None = None
@@ -145,13 +142,20 @@ class BeholderApp(BackgroundApp):
             await screen.retranslate()
         self.remember(language=language)
 
+    def use_pictures(self, mode: str) -> bool:
+        """Draw photos in another way, and remember it in the workspace."""
+        is_possible = super().use_pictures(mode)
+        if is_possible:
+            self.remember(pictures=mode)
+        return is_possible
+
     def use_theme(self, theme: str) -> None:
         """Switch the theme now, and remember it in the workspace."""
         self.theme = theme
         self.remember(theme=theme)
 
     def remember(self, **choices: str) -> None:
-        """Save language or theme in the workspace's settings."""
+        """Save language, theme or the way to draw photos in the workspace's settings."""
 
         async def save() -> None:
             await asyncio.to_thread(

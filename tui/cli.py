@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -97,7 +99,8 @@ def open_app(session: Session, language: str | None = None) -> int:
     graphics = None
     if asked not in CELL_MODES:
         with terminate_interrupts():
-            graphics = find_graphics(asked)  # before Textual reads the terminal's answers as keys
+            # before Textual would read the terminal's answers as keys
+            graphics = replace(find_graphics(asked), notice=session.pictures is not None)
 
     from tui.app import BeholderApp
 
@@ -105,7 +108,12 @@ def open_app(session: Session, language: str | None = None) -> int:
     app = BeholderApp(
         session.workspace, language, pictures=pictures, low_bandwidth=session.low_bandwidth, graphics=graphics
     )
-    app.run()
+    try:
+        app.run()
+    finally:
+        if app.pixel_layer is not None:
+            with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+                print(app.pixel_layer.farewell(), end="", flush=True)
     return app.return_code or 0
 
 

@@ -1,4 +1,4 @@
-"""What the command palette (ctrl+p) offers: the rooms, the language, the theme, help and quit."""
+"""What the command palette (ctrl+p) offers: the rooms, the language, the theme, how photos are drawn, help and quit."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class BeholderCommands(Provider):
         yield t("app.command.chinese"), t("app.command.chinese_tip"), partial(app.use_language, "zh")
         yield t("app.command.dark"), t("app.command.dark_tip"), partial(app.use_theme, DARK.name)
         yield t("app.command.light"), t("app.command.light_tip"), partial(app.use_theme, LIGHT.name)
+        for mode in ("half", "quadrant", "auto"):
+            yield t(f"pixels.command.{mode}"), t(f"pixels.command.{mode}_tip"), partial(app.use_pictures, mode)
         yield t("app.key.help"), t("app.key.help_tip"), app.action_help
         yield t("app.key.quit"), t("app.key.quit_tip"), app.action_quit
 

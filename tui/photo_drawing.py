@@ -12,7 +12,8 @@ from textual.strip import Strip
 from engine.images import ImageInfo, open_image, read_info
 from engine.storage import disk_errors
 from tui.photo_cells import Cells, cell_strips, fitted
-from tui.photo_view import WHOLE, Size, View, box
+from tui.photo_view import WHOLE, Size, View, box, fitting
+from tui.pixels.picture import Picture, Way, encoded
 
 Stamp = tuple[int, int]
 """Time of the last change (ns) and bytes of a file: another one means another picture."""
@@ -29,6 +30,7 @@ class Request:
         cells: kind of cells.
         view: which part of the photo.
         few_colours: save bytes on a slow line.
+        pixels: how to draw real pixels over the cells; None: cells alone.
     """
 
     path: Path
@@ -37,11 +39,13 @@ class Request:
     cells: Cells = "half"
     view: View = WHOLE
     few_colours: bool = False
+    pixels: Way | None = None
 
     @property
     def dots(self) -> Size:
-        """Width and height of the room in dots, the half cells that one pixel fills at 100 %."""
-        return self.columns, 2 * self.rows
+        """Width and height of the room in dots: the half cells, or real pixels, that one pixel fills at 100 %."""
+        wide, high = self.pixels.cell if self.pixels is not None else (1, 2)
+        return wide * self.columns, high * self.rows
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,13 @@ class Drawing:
         strips: one a row; at most as many and as wide as the room.
         info: size, date, camera and so on of the photo.
         stamp: of the file when it was read.
+        picture: the same in real pixels, if they were asked for.
     """
 
     strips: list[Strip]
     info: ImageInfo
     stamp: Stamp
+    picture: Picture | None = None
 
     @property
     def size(self) -> Size:
@@ -110,6 +116,9 @@ def draw(request: Request, full: FullSize, known: Stamp | None = None) -> Drawin
         if stamp == known:
             return None
         info = read_info(request.path)
+        if request.pixels is not None:
+            picture, strips = _pixels(request, request.pixels, full, stamp)
+            return Drawing(strips, info, stamp, picture)
         strips = _zoomed(request, full.read(request.path, stamp)) if request.view.scale else _whole(request)
     return Drawing(strips, info, stamp)
 
@@ -129,3 +138,20 @@ def _zoomed(request: Request, image: Image.Image) -> list[Strip]:
     # From 100 % on each pixel is one half cell: quadrants could show no more.
     cells: Cells = "half" if scale >= 1 else request.cells
     return cell_strips(part, (wide, high), cells, few_colours=request.few_colours)
+
+
+def _pixels(request: Request, way: Way, full: FullSize, stamp: Stamp) -> tuple[Picture, list[Strip]]:
+    """Draw real pixels, and below them cells for whatever hides the pixels."""
+    scale = request.view.scale
+    if scale:
+        image = full.read(request.path, stamp)
+        part = image.crop(box(request.view, image.size, request.dots))
+    else:
+        part = open_image(request.path, target=request.dots)
+        scale = fitting(part.size, request.dots)
+    wide, high = (
+        max(min(round(length * scale), room), 1) for length, room in zip(part.size, request.dots, strict=True)
+    )
+    picture = encoded(part.resize((wide, high), Image.Resampling.LANCZOS, reducing_gap=3.0), way)
+    strips = cell_strips(part, (picture.columns, 2 * picture.rows), "half", few_colours=request.few_colours)
+    return picture, strips

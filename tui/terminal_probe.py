@@ -78,12 +78,14 @@ class Graphics:
         reason: why so, for the person.
         cell: width and height of a cell in pixels.
         typed: the keys that were pressed while the terminal was asked.
+        notice: whether the person asked for pixels just now, so that a refusal is worth a notice.
     """
 
     mode: PixelMode
     reason: Message
     cell: tuple[int, int] = (0, 0)
     typed: bytes = b""
+    notice: bool = False
 
 
 def never_asked(environ: Mapping[str, str] = os.environ) -> Message | None:

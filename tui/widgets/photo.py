@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tui.app import BeholderApp
 
 _KEPT = 16
+_KEPT_PIXELS = 6
+"""Real pixels take about a megabyte each."""
 _FAR = 99
 """More steps of the zoom than there are."""
 _SMALLER = 0.7
@@ -46,8 +48,8 @@ class Photo(Widget):
     Photo { width: 1fr; height: 1fr; color: $text-muted; }
     """
 
-    cells: reactive[Cells] = reactive[Cells]("half", repaint=False)
-    """Half or quadrant cells."""
+    cells: reactive[Cells | Literal["pixels"]] = reactive[Cells | Literal["pixels"]]("half", repaint=False)
+    """Half or quadrant cells, or the terminal's real pixels."""
 
     @dataclass
     class Loaded(Message):
@@ -150,6 +152,17 @@ class Photo(Widget):
     def on_unmount(self) -> None:
         """Want nothing more."""
         self._beholder.pictures.forget(self)
+        if (layer := self._beholder.pixel_layer) is not None:
+            layer.put(self, None)
+
+    def on_mount(self) -> None:
+        """Begin in the way that the person chose."""
+        self.cells = self._beholder.photo_cells[0]
+
+    def next_cells(self) -> None:
+        """Go on to the next way of drawing: half cells, quadrant cells, real pixels where the terminal has them."""
+        ways = sorted(self._beholder.photo_cells, key=["half", "quadrant", "pixels"].index)
+        self.cells = ways[(ways.index(self.cells) + 1) % len(ways)]
 
     def watch_cells(self) -> None:
         """Draw again with the other kind of cells."""
@@ -174,7 +187,10 @@ class Photo(Widget):
         width, height = self.content_size
         if few := self._beholder.low_bandwidth:
             width, height = max(round(_SMALLER * width), 1), max(round(_SMALLER * height), 1)
-        return Request(path, width, height, self.cells, view, few)
+        pixels = None
+        if self.cells == "pixels" and (layer := self._beholder.pixel_layer) is not None:
+            pixels = layer.way(self.background_colors[1].rgb, few)
+        return Request(path, width, height, "quadrant" if self.cells == "quadrant" else "half", view, few, pixels)
 
     def _ask(self) -> None:
         """Show what is wanted if it is drawn already; let the rest be drawn."""
@@ -203,7 +219,7 @@ class Photo(Widget):
         request, _ = cast("tuple[Request, object]", ready.key)
         if ready.result is not None and request.view == WHOLE:
             self._kept[request] = ready.result
-            while len(self._kept) > _KEPT:
+            while len(self._kept) > (_KEPT if request.pixels is None else _KEPT_PIXELS):
                 self._kept.popitem(last=False)
         if request == self._wanted:
             if ready.problem is not None:
@@ -227,12 +243,19 @@ class Photo(Widget):
         width, height = self.content_size
         self._style = style = self.rich_style
         strips = self._drawing.strips if self._drawing is not None else self._problem_strips(width)
+        is_wiped = False
+        if (layer := self._beholder.pixel_layer) is not None:
+            picture = self._drawing.picture if self._drawing is not None else None
+            is_wiped = layer.must_wipe(self, picture)
+            strips = layer.put(self, picture) or strips
         above = max((height - len(strips)) // 2, 0)
         blank = Strip.blank(width, style)
         before = self._lines
         self._lines = [blank] * above + [_centred(strip, width, style) for strip in strips[:height]]
         self._lines += [blank] * (height - len(self._lines))
-        if regions := changed_regions(before, self._lines):
+        if is_wiped:
+            self.refresh()
+        elif regions := changed_regions(before, self._lines):
             self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
