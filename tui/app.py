@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -101,13 +102,30 @@ class BeholderApp(PixelApp, BackgroundApp):
         """Show a room: home, import, data, train, predict or models."""
         if isinstance(self.screen, BaseScreen) and self.screen.area == area:
             return
+        wanted = self.room(area)
+        while self.screen is not wanted and len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.screen is not wanted:
+            self.push_screen(area)
+
+    def open_scoring(self, names: Sequence[str] | None = None, at: str | None = None) -> None:
+        """Score photos one by one, as large as the screen; escape leads back here.
+
+        Args:
+            names: which photos, in which order; None for all.
+            at: the photo to begin with.
+        """
+        from tui.screens.scoring_mode import ScoringMode
+
         while not isinstance(self.screen, BaseScreen):
             self.pop_screen()
-        if self.screen.area != "home":
-            self.pop_screen()
-        if area != "home":
-            self.room(area)
-            self.push_screen(area)
+        if not isinstance(self.screen, ScoringMode):
+            self.push_screen(ScoringMode(names, at))
+
+    def action_score(self) -> None:
+        """Open the scoring mode, unless a dialog waits for an answer."""
+        if isinstance(self.screen, BaseScreen):
+            self.open_scoring()
 
     def action_go(self, area: str) -> None:
         """Show a room, unless a dialog waits for an answer."""
@@ -138,7 +156,8 @@ class BeholderApp(PixelApp, BackgroundApp):
     async def use_language(self, language: str) -> None:
         """Switch the language now, and remember it in the workspace."""
         set_language(language)
-        for screen in list(self.rooms.values()):
+        others = [screen for screen in self.screen_stack if isinstance(screen, BaseScreen)]
+        for screen in dict.fromkeys([*self.rooms.values(), *others]):
             await screen.retranslate()
         self.remember(language=language)
 

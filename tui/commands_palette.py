@@ -23,6 +23,7 @@ class BeholderCommands(Provider):
         app = cast("BeholderApp", self.app)
         for area in ("home", *AREAS):
             yield shown_text(f"app.area.{area}"), shown_text(f"app.area.{area}_tip"), partial(app.go, area)
+        yield t("scoring.key.open"), t("scoring.key.open_tip"), app.open_scoring
         yield t("app.command.english"), t("app.command.english_tip"), partial(app.use_language, "en")
         yield t("app.command.chinese"), t("app.command.chinese_tip"), partial(app.use_language, "zh")
         yield t("app.command.dark"), t("app.command.dark_tip"), partial(app.use_theme, DARK.name)

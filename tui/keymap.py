@@ -52,6 +52,7 @@ APP_BINDINGS: list[BindingType] = [
         bind(key, f"go('{area}')", f"app.area.{area}", id=f"app.{area}", show=False, priority=True)
         for area, key in AREAS.items()
     ),
+    bind("f7", "score", "scoring.key.open", id="app.score", show=False, priority=True),
     bind("ctrl+q", "quit", "app.key.quit", id="app.quit", priority=True),
 ]
 

@@ -53,6 +53,11 @@ class ScoringQueue:
         return len(self._turns) - self.stop
 
     @property
+    def scored(self) -> int:
+        """How many of all photos have a score."""
+        return sum(entry.present and entry.score is not None for entry in self._entries.values())
+
+    @property
     def is_blind(self) -> bool:
         """Whether no photo may show its score or name, since some are rated a second time."""
         return self.order == "rerate"
@@ -64,6 +69,11 @@ class ScoringQueue:
         """Return the photo's score; None where it has none or is gone."""
         entry = self._entries.get(name)
         return None if entry is None else entry.score
+
+    def guess(self, name: str) -> float | None:
+        """Return what the model thinks of the photo; None where it said nothing."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.guess
 
     def neighbours(self) -> list[str]:
         """Return the names of the next two photos and of the one before."""
@@ -136,8 +146,8 @@ class ScoringQueue:
     # ---- the place
 
     def go_to(self, place: int) -> None:
-        """Go to a place of the stretch, counted from 0; past its ends means to its ends."""
-        self.place = min(max(place, 0), max(self.stop - 1, 0))
+        """Go to a place of the stretch, counted from 0; past the last photo is its end."""
+        self.place = min(max(place, 0), self.stop)
 
     def forward(self, given: Container[str]) -> None:
         """Go to the next turn; what had no score, and got one from another person meanwhile, is passed over.

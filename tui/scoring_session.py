@@ -17,7 +17,6 @@ from tui.scoring_queue import ScoringQueue
 
 if TYPE_CHECKING:
     from engine.labels.scorebook import Entry
-    from engine.prediction.guesses import Guess
 
 _LONGEST = 12
 
@@ -37,6 +36,11 @@ class Step:
     before: float | None
     score: float
     again: bool = False
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the photo's own score changed."""
+        return not self.again and self.before != self.score
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,6 @@ class ScoringSession:
         self.is_read = False
         self.typed = ""
         self.told: Told | None = None
-        self.guesses: Mapping[str, Guess] = {}
         self.flagged: set[str] = set()
         self._at = at
         self._given: dict[str, float] = {}
@@ -132,6 +135,11 @@ class ScoringSession:
         return bool(self.queue.turn) and not self.typed and self.score is None and self._behind is None
 
     @property
+    def waits_at_end(self) -> bool:
+        """Whether enter goes on from the end of a stretch; not if it belongs to the score before."""
+        return self.queue.turn is None and self._behind is None
+
+    @property
     def rerated(self) -> list[Step]:
         """What was rated a second time in this sitting, each photo once."""
         return list(self._again.values())
@@ -139,7 +147,7 @@ class ScoringSession:
     def value(self) -> float | None:
         """Return the typed number if it is on the scale."""
         try:
-            number = float(self.typed)
+            number = round(float(self.typed), 6)  # as many decimals as a score keeps
         except ValueError:
             return None
         return number if number in self.scale else None
@@ -181,10 +189,13 @@ class ScoringSession:
     def type(self, character: str) -> Step | None:
         """Take one character of a score, or a key of the quick style."""
         if self.queue.turn is None:
+            self._behind = self.queue.place, ""  # enter belongs to this, and does not go on
             return None
         if self.style != "type":
             keys = self.keys
             return self._give(keys[character]) if character in keys else None
+        if not self._may_follow(character):
+            return None
         if character == "." and self._behind is not None:
             self.queue.place, self.typed = self._behind  # 85 was complete, but 85.5 is meant
         self._behind = None
@@ -306,6 +317,11 @@ class ScoringSession:
 
     # ---- within
 
+    def _may_follow(self, character: str) -> bool:
+        if character == "-":
+            return not self.typed and self.scale.low < 0
+        return character.isdigit() or (character == "." and "." not in self.typed)
+
     def _give(self, score: float, *, confirmed: bool = False) -> Step | None:
         turn = self.queue.turn
         if turn is None:
@@ -329,9 +345,9 @@ class ScoringSession:
             self.pace.note()
         self._done.append(step)
         self._remember(step)
-        guess = self.guesses.get(step.name)
+        guess = self.queue.guess(step.name)
         name = "" if self.queue.is_blind else step.name
-        self.told = Told(name, step.score, None if guess is None else self.scale.clip(guess.score))
+        self.told = Told(name, step.score, None if guess is None else self.scale.clip(guess))
 
     def _remember(self, step: Step) -> None:
         self._given[step.name] = step.score

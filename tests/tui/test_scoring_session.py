@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from engine.labels.order import ORDERS
 from engine.labels.scorebook import Entry
-from engine.prediction.guesses import Guess
 from engine.workspace import Scale
 from tui.scoring_pace import Pace
 from tui.scoring_queue import ScoringQueue
@@ -239,9 +238,8 @@ def test_only_the_named_photos_come_and_in_their_order() -> None:
 
 
 def test_a_blind_rerate_shows_neither_score_nor_name_and_is_kept_apart() -> None:
-    photos = entries(a=80, b=60, c=40)
+    photos = [entry._replace(guess=50.0) for entry in entries(a=80, b=60, c=40)]
     session = begin(photos, "rerate")
-    session.guesses = {name: Guess(50.0, True) for name in ("a.jpg", "b.jpg", "c.jpg")}
     steps = []
     while session.queue.turn is not None:
         assert session.score is None
@@ -286,8 +284,7 @@ def test_find_takes_numbers_and_parts_of_names() -> None:
 
 
 def test_the_guess_is_told_after_the_score() -> None:
-    session = begin(ABC)
-    session.guesses = {"a.jpg": Guess(104.0, False)}
+    session = begin([ABC[0]._replace(guess=104.0), *ABC[1:]])
     assert session.told is None
     press(session, "80")
     assert session.told == Told("a.jpg", 80, 100), "a guess is told within the scale"

@@ -18,7 +18,7 @@ NAMES = [f"p{number}.jpg" for number in range(10)]
     ("survey", "area"),
     [
         (Survey(photos=0, scored=0, scale="0-100", models=0, running=0), "import"),
-        (Survey(photos=20, scored=7, scale="0-100", models=0, running=0), "data"),
+        (Survey(photos=20, scored=7, scale="0-100", models=0, running=0), "scoring"),
         (Survey(photos=20, scored=8, scale="0-100", models=0, running=0), "train"),
         (Survey(photos=20, scored=8, scale="0-100", models=0, running=1), "train"),
         (Survey(photos=20, scored=8, scale="0-100", models=1, running=0), "predict"),

@@ -42,11 +42,11 @@ class Survey:
     newest: str = ""
 
     def next_step(self) -> tuple[str, str]:
-        """Return the next sensible step: the area where it is done, and its text."""
+        """Return the next sensible step: the area where it is done (``scoring`` is no room), and its text."""
         if not self.photos:
             return "import", t("app.home.step_import")
         if self.scored < FEWEST_SCORES:
-            return "data", t("app.home.step_score", enough=FEWEST_SCORES, missing=FEWEST_SCORES - self.scored)
+            return "scoring", t("app.home.step_score", enough=FEWEST_SCORES, missing=FEWEST_SCORES - self.scored)
         if self.running:
             return "train", t("app.home.step_watch")
         if not self.models:
@@ -84,6 +84,7 @@ class HomeScreen(BaseScreen):
             bind(letter, f"app.go('{area}')", f"app.area.{area}", id=f"home.{area}")
             for area, letter in _LETTERS.items()
         ),
+        bind("s", "app.score", "scoring.key.open", id="home.score"),
     ]
 
     @dataclass
@@ -116,6 +117,9 @@ class HomeScreen(BaseScreen):
         for area, letter in _LETTERS.items():
             tip = shown_text(f"app.area.{area}_tip")
             table.add_row(Text(letter, style="bold"), Text(AREAS[area].upper(), style="dim"), Text(tip))
+            if area == "data":
+                tip = shown_text("scoring.key.open_tip")
+                table.add_row(Text("s", style="bold"), Text("F7", style="dim"), Text(tip))
         return table
 
     def fill(self) -> None:
@@ -190,5 +194,10 @@ class HomeScreen(BaseScreen):
 
     def action_next(self) -> None:
         """Go where the next step is done."""
-        if self.survey is not None and self.error is None:
-            self.beholder.go(self.survey.next_step()[0])
+        if self.survey is None or self.error is not None:
+            return
+        area = self.survey.next_step()[0]
+        if area == "scoring":
+            self.beholder.open_scoring()
+        else:
+            self.beholder.go(area)
