@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from PIL import Image
 
@@ -36,8 +37,8 @@ def sixels(image: Image.Image, colours: int = COLOURS) -> str:
 
 def _palette(image: Image.Image) -> str:
     channels = [round(value / 2.55) for value in image.getpalette() or []]
-    colours = (channels[place : place + 3] for place in range(0, len(channels), 3))
-    return "".join(f"#{number};2;{red};{green};{blue}" for number, (red, green, blue) in enumerate(colours))
+    used = sorted(cast("int", colour) for _, colour in image.getcolors() or [])
+    return "".join(f"#{colour};2;{';'.join(map(str, channels[3 * colour : 3 * colour + 3]))}" for colour in used)
 
 
 def _band(rows: list[bytes], width: int) -> str:
