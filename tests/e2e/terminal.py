@@ -135,17 +135,19 @@ class Terminal:
         """Bring a chunk onto the screen."""
         self._stream.feed(_UNKNOWN.sub(b"", chunk.data))
 
-    def listen(self, quiet: float = 0.3, seconds: float = 10.0) -> list[Chunk]:
+    def listen(self, quiet: float = 0.3, seconds: float = 10.0, first: float | None = None) -> list[Chunk]:
         """Read until the program has been quiet for a while; return what came, which is then on the screen.
 
         Args:
             quiet: so many seconds.
             seconds: longest time to listen.
+            first: how long to wait for the first bytes; None means `quiet`.
         """
         chunks: list[Chunk] = []
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and (chunk := self.read(quiet)) is not None:
+        end, patience = time.monotonic() + seconds, quiet if first is None else first
+        while time.monotonic() < end and (chunk := self.read(patience)) is not None:
             chunks.append(chunk)
+            patience = quiet
         for chunk in chunks:
             self.show(chunk)
         return chunks
