@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual.binding import BindingType
 from textual.command import CommandPalette
+from textual.screen import Screen
 
 from engine.errors import BeholderError
 from engine.workspace import Workspace
@@ -17,6 +19,7 @@ from tui.background import BackgroundApp
 from tui.commands_palette import BeholderCommands
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
+from tui.lean_update import lean
 from tui.pixels.app import PixelApp
 from tui.screens.base import BaseScreen
 from tui.terminal_probe import CELL_MODES, Graphics
@@ -182,3 +185,6 @@ class BeholderApp(PixelApp, BackgroundApp):
             )
 
         self.in_background(save, "settings")
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, lean(renderable))

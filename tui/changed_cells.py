@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from itertools import repeat, zip_longest
 
 from rich.cells import cell_len, get_character_cell_size
-from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 
-_Cell = tuple[str, Style | None]
+from tui.picture_strip import PictureStrip
+
+_Cell = tuple[str | int, object]
 _NOTHING = Strip([], 0)
 _MOVE = 8
 """Bytes of moving the terminal's cursor: so much plain text is not worth a gap between two spans."""
@@ -57,11 +58,10 @@ def _changed_spans(before: Strip, after: Strip) -> list[tuple[int, int]]:
     changed = [x for x in range(common) if old[x] != new[x]]
     changed += range(common, max(len(old), len(new)))
     spans: list[tuple[int, int]] = []
-    for x in changed:
-        start, end = x, x + 1
-        while any(start < len(line) and not line[start][0] for line in (old, new)):
+    for start, end in _runs(changed):
+        while any(start < len(line) and line[start][0] == "" for line in (old, new)):
             start -= 1
-        while any(end < len(line) and not line[end][0] for line in (old, new)):
+        while any(end < len(line) and line[end][0] == "" for line in (old, new)):
             end += 1
         last = spans[-1] if spans else (-1, -1)
         if spans and (start <= last[1] or _is_short(new[last[1] - 1 : start])):
@@ -71,13 +71,22 @@ def _changed_spans(before: Strip, after: Strip) -> list[tuple[int, int]]:
     return spans
 
 
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Return where numbers follow each other: the first, and the one behind the last."""
+    starts = [place for before, place in zip([-2, *places], places, strict=False) if place != before + 1]
+    ends = [place + 1 for place, after in zip(places, [*places[1:], -2], strict=False) if after != place + 1]
+    return list(zip(starts, ends, strict=True))
+
+
 def _is_short(gap: list[_Cell]) -> bool:
     """Say whether sending unchanged cells costs less than moving past them; the first one lies before the gap."""
     return len(gap) <= _MOVE + 1 and all(style == gap[0][1] for _, style in gap)
 
 
 def _cells(strip: Strip) -> list[_Cell]:
-    """Return the characters of a strip, one a cell; the right half of a wide one is an empty text."""
+    """Return what is in each cell of a strip, and its style; the right half of a wide character is an empty text."""
+    if isinstance(strip, PictureStrip):
+        return strip.comparable()
     cells: list[_Cell] = []
     for text, style, control in strip:
         if control:
@@ -91,5 +100,5 @@ def _cells(strip: Strip) -> list[_Cell]:
                 cells.append((character, style))
                 cells.extend(repeat(("", style), width - 1))
             elif cells:  # a mark that stands on the character before
-                cells[-1] = (cells[-1][0] + character, cells[-1][1])
+                cells[-1] = (f"{cells[-1][0]}{character}", cells[-1][1])
     return cells

@@ -30,6 +30,7 @@ class Request:
         cells: kind of cells.
         view: which part of the photo.
         few_colours: save bytes on a slow line.
+        palette: use the 256-colour palette, for terminals that know no other colours.
         pixels: how to draw real pixels over the cells; None: cells alone.
     """
 
@@ -39,6 +40,7 @@ class Request:
     cells: Cells = "half"
     view: View = WHOLE
     few_colours: bool = False
+    palette: bool = False
     pixels: Way | None = None
 
     @property
@@ -126,7 +128,7 @@ def draw(request: Request, full: FullSize, known: Stamp | None = None) -> Drawin
 def _whole(request: Request) -> list[Strip]:
     image = open_image(request.path, target=(4 * request.columns, 8 * request.rows))
     half_cells = fitted(image.size, request.columns, request.rows)
-    return cell_strips(image, half_cells, request.cells, few_colours=request.few_colours)
+    return cell_strips(image, half_cells, request.cells, few_colours=request.few_colours, palette=request.palette)
 
 
 def _zoomed(request: Request, image: Image.Image) -> list[Strip]:
@@ -137,7 +139,7 @@ def _zoomed(request: Request, image: Image.Image) -> list[Strip]:
     )
     # From 100 % on each pixel is one half cell: quadrants could show no more.
     cells: Cells = "half" if scale >= 1 else request.cells
-    return cell_strips(part, (wide, high), cells, few_colours=request.few_colours)
+    return cell_strips(part, (wide, high), cells, few_colours=request.few_colours, palette=request.palette)
 
 
 def _pixels(request: Request, way: Way, full: FullSize, stamp: Stamp) -> tuple[Picture, list[Strip]]:
@@ -153,5 +155,6 @@ def _pixels(request: Request, way: Way, full: FullSize, stamp: Stamp) -> tuple[P
         max(min(round(length * scale), room), 1) for length, room in zip(part.size, request.dots, strict=True)
     )
     picture = encoded(part.resize((wide, high), Image.Resampling.LANCZOS, reducing_gap=3.0), way)
-    strips = cell_strips(part, (picture.columns, 2 * picture.rows), "half", few_colours=request.few_colours)
+    room = (picture.columns, 2 * picture.rows)
+    strips = cell_strips(part, room, "half", few_colours=request.few_colours, palette=request.palette)
     return picture, strips

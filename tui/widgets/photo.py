@@ -13,6 +13,8 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.filter import ANSIToTruecolor, DimFilter
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -25,6 +27,7 @@ from tui.photo_cells import Cells
 from tui.photo_drawing import Drawing, FullSize, Request, draw
 from tui.photo_view import WHOLE, View, moved, zoomed
 from tui.picture_pool import PictureReady, Wish
+from tui.picture_strip import PictureStrip
 
 if TYPE_CHECKING:
     from tui.app import BeholderApp
@@ -34,8 +37,8 @@ _KEPT_PIXELS = 6
 """Real pixels take about a megabyte each."""
 _FAR = 99
 """More steps of the zoom than there are."""
-_SMALLER = 0.7
-"""Part of the width and height that a photo gets on a slow line: half the cells."""
+_SMALLER = 0.75
+"""Part of the width and height that a photo gets on a slow line: little more than half the cells."""
 
 
 class Photo(Widget):
@@ -190,7 +193,16 @@ class Photo(Widget):
         pixels = None
         if self.cells == "pixels" and (layer := self._beholder.pixel_layer) is not None:
             pixels = layer.way(self.background_colors[1].rgb, few)
-        return Request(path, width, height, "quadrant" if self.cells == "quadrant" else "half", view, few, pixels)
+        return Request(
+            path,
+            width,
+            height,
+            "quadrant" if self.cells == "quadrant" else "half",
+            view,
+            few,
+            palette=self.app.console.color_system == "256",
+            pixels=pixels,
+        )
 
     def _ask(self) -> None:
         """Show what is wanted if it is drawn already; let the rest be drawn."""
@@ -258,6 +270,16 @@ class Photo(Widget):
         elif regions := changed_regions(before, self._lines):
             self.refresh(*regions)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return some rows as they are, past the copies that Textual makes of each cell for borders and filters."""
+        styles = self.styles
+        is_plain = not any(self.gutter) and not styles.tint.a and self.opacity == styles.text_opacity == 1
+        filters = [filter for filter in self.get_line_filters() if not isinstance(filter, ANSIToTruecolor | DimFilter)]
+        if not is_plain or filters or len(self._lines) < crop.bottom:
+            return super().render_lines(crop)
+        x1, x2 = crop.column_span
+        return [line.crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
+
     def render_line(self, y: int) -> Strip:
         """Return one row of the widget."""
         return self._lines[y] if y < len(self._lines) else Strip.blank(self.content_size.width, self.rich_style)
@@ -273,6 +295,7 @@ class Photo(Widget):
 def _centred(strip: Strip, width: int, style: Style) -> Strip:
     left = max((width - strip.cell_length) // 2, 0)
     right = max(width - strip.cell_length - left, 0)
-    sides = ([Segment(" " * room, style)] if room else [] for room in (left, right))
-    before, after = sides
+    if isinstance(strip, PictureStrip):
+        return strip.between(left, right, style)
+    before, after = ([Segment(" " * room, style)] if room else [] for room in (left, right))
     return Strip([*before, *strip, *after], left + strip.cell_length + right).adjust_cell_length(width, style)
