@@ -101,7 +101,9 @@ async def test_enter_opens_the_present_score_and_escape_drops_what_was_typed(tmp
         assert app.screen is screen, "escape only leaves the field"
         await pilot.press("enter", "backspace", "5", "enter")
         await wait_for(pilot, lambda: saved(app) == "p0.jpg\t45\n", "the corrected score")
-        await pilot.press("up", "delete")
+        await pilot.press("up", "enter", "backspace", "backspace")
+        await wait_for(pilot, lambda: "takes the score away" in screen_text(app), "what an emptied field means")
+        await pilot.press("enter")
         await wait_for(pilot, lambda: saved(app) == "", "the cleared score")
 
 
@@ -130,7 +132,7 @@ async def test_a_change_by_others_is_seen_and_the_cursor_stays_on_its_photo(tmp_
         await pilot.press("down", "down")
         make_photos(app.workspace.data, ["a.jpg"])
         ScoreBook(app.workspace).set("p5.jpg", 66)
-        await wait_for(pilot, lambda: len(screen.rows.rows) == 13 and screen.album.scored == 1, "the change")
+        await wait_for(pilot, lambda: len(screen.rows.rows) == 13 and screen.album.reading.scored == 1, "the change")
         assert screen.rows.row.name == "p2.jpg"
 
 
@@ -140,6 +142,7 @@ async def test_hostile_names_and_broken_photos_do_no_harm(tmp_path: Path) -> Non
     (app.workspace.data / "zz.jpg").write_text("this is text", "utf-8")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, app, 8)
+        await pilot.press("v")
         photo, problems = screen.query_one(Photo), {}
         for place, row in enumerate(list(screen.rows.rows)):
             await wait_for(pilot, lambda place=place: screen.rows.cursor == place, "the next row")

@@ -1,14 +1,15 @@
-"""Data: look at the photos of the workspace and score them from the keyboard."""
+"""Data: all photos of the workspace in a table or a gallery; sort, filter, score and change them."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
-from textual import events, on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -16,73 +17,81 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
 from engine.errors import BeholderError, display_name
-from engine.images import read_info
-from engine.labels.scorebook import Change, Entry
+from engine.images import ImageInfo
+from engine.labels.scorebook import Entry
 from engine.workspace import Scale, format_score
+from tui.dialogs.jump import JumpDialog
 from tui.i18n import say, t
 from tui.keymap import bind
-from tui.messages import ScoreNews
-from tui.score_keeper import ScoresChanged, ScoresRead, ScoresRefused
-from tui.screens.data_view import Album
-from tui.screens.scoring import ScoringScreen
+from tui.messages import JobProgress
+from tui.score_keeper import ScoresRefused
+from tui.screens.data_columns import cells, columns, shown_name
+from tui.screens.data_view import SORTS, Task, View
+from tui.screens.editing import EditingScreen
+from tui.widgets.filter_bar import FilterBar
 from tui.widgets.gallery import Gallery
 from tui.widgets.photo import Photo
 from tui.widgets.row_list import RowList
 from tui.widgets.score_field import ScoreField
-from tui.widgets.score_table import Column, ScoreTable
+from tui.widgets.score_table import ScoreTable
 
 
-class DataScreen(ScoringScreen):
-    """All photos with their scores, one of them large, and a field for its score."""
+class DataScreen(EditingScreen):
+    """A table without a photo, so that it is quick over a slow line; a photo beside it; or a gallery."""
 
     area = "data"
-    help_key = "app.help.data"
+    help_key = "data.help"
     CSS_PATH = "data.tcss"
     AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("u", "undo", "app.data.undo", id="data.undo"),
-        bind("r", "redo", "app.data.redo", id="data.redo", show=False),
-        bind("n", "next_unscored", "app.data.next", id="data.next"),
-        bind("s", "sort", "app.data.sort", id="data.sort"),
-        bind("slash", "filter", "app.data.filter", id="data.filter", display="/"),
-        bind("g", "gallery", "app.data.gallery", id="data.gallery"),
-        bind("c", "cells", "app.data.cells", id="data.cells", show=False),
-        bind("delete", "clear", "app.data.clear", id="data.clear", show=False),
+        bind("n", "next_unscored", "data.key.next", id="data.next"),
+        bind("slash", "filter", "data.key.filter", id="data.filter", display="/"),
+        bind("s", "sort", "data.key.sort", id="data.sort"),
+        bind("S", "reverse", "data.key.reverse", id="data.reverse", show=False),
+        bind("f", "find", "data.key.find", id="data.find", show=False),
+        bind("g", "gallery", "data.key.gallery", id="data.gallery"),
+        bind("v", "beside", "data.key.beside", id="data.beside"),
+        bind("o", "one_by_one", "data.key.one_by_one", id="data.one_by_one"),
+        bind("p", "guess", "data.key.guess", id="data.guess", show=False),
+        bind("c", "cells", "data.key.cells", id="data.cells", show=False),
     ]
 
     @dataclass
-    class InfoRead(Message):
-        """Size, date and camera of a photo."""
+    class Arranged(Message):
+        """A thread worked out which rows to show."""
 
-        name: str
+        task: Task
+        view: View
+
+    @dataclass
+    class Found(Message):
+        """A thread looked for a name; `row` is None where none holds the text."""
+
         text: str
+        view: View
+        row: int | None
 
     def __init__(self) -> None:
         super().__init__()
-        self.album = Album()
         self._unread: BeholderError | None = None
+        self._wanted: str | None = None
+        self._with_guesses = False
+        self._beside = False
+        self._guessing = ""
 
     def body(self) -> ComposeResult:
-        """Yield the table or the gallery, the photo, the score field and the counts."""
-        columns = (
-            Column(t("app.data.name")),
-            Column(t("app.data.score"), 7, "right"),
-            Column(t("app.data.state"), 9, from_width=44),
-        )
+        """Yield the filter, the table or the gallery, the photo, the score field and the counts."""
+        yield FilterBar(t("data.filter_hint"), id="filter")
         with Horizontal(id="data"):
-            with Vertical(id="list"):
-                field = Input(placeholder=t("app.data.filter_hint"), id="filter", compact=True)
-                field.display = False  # from its first moment, or a key pressed too early would filter
-                yield field
-                with ContentSwitcher(initial="table", id="views"):
-                    yield ScoreTable(_name, _cells, columns, id="table")
-                    yield Gallery(_name, _caption, self._path, self.workspace.thumbnails, id="gallery")
-                yield Static("", id="counts")
+            with ContentSwitcher(initial="table", id="views"):
+                yield ScoreTable(_name, self._cells, columns(guessed=self._with_guesses), id="table")
+                yield Gallery(_name, self._caption, self._path, self.workspace.thumbnails, id="gallery")
             with Vertical(id="look"):
                 yield Photo(id="photo")
-                yield Static("", id="info")
-                yield ScoreField(Scale(), id="score")
-        yield Static(t("app.data.empty"), id="empty", markup=False)
+                yield Static("", id="info", markup=False)
+        yield Static(t("data.empty"), id="empty", markup=False)
+        yield ScoreField(Scale(), id="score")
+        yield Static("", id="counts")
 
     @property
     def rows(self) -> RowList[Any]:
@@ -90,24 +99,31 @@ class DataScreen(ScoringScreen):
         name = self.query_one("#views", ContentSwitcher).current
         return self.query_one(f"#{name}", RowList)
 
+    @property
+    def shows_photo(self) -> bool:
+        """Whether there is a photo beside the list."""
+        return self._beside or self.has_class("-gallery")
+
     def fill(self) -> None:
-        """Show what is known, and read the rest."""
+        """Show what is known."""
         try:
-            self.field.scale = self.workspace.scale
+            settings = self.workspace.settings()
+            self.field.scale, self._beside = settings.scale, settings.beside == "photo"
         except BeholderError as error:
             self.beholder.show_error(error)
-        field = self.query_one("#filter", Input)
-        field.value, field.display = self.album.filter_text, bool(self.album.filter_text)
+        self.query_one(FilterBar).restore(self.album.wish.filter_text)
         for rows in self.query(RowList):
             rows.on_choose = self.enter_score
         self._looking = None
         self.remove_class("-gallery")
+        self.set_class(self._beside, "-beside")
         self.rows.focus()
         self.redraw()
 
     def on_mount(self) -> None:
-        """Listen to the thread that keeps the scores, and ask it for all entries."""
-        self.beholder.score_news.subscribe(self, self._take_news)
+        """Listen to the keeper, and ask it for all entries."""
+        self.listen()
+        self.beholder.job_progress.subscribe(self, self._job_progressed)
         super().on_mount()
         self.beholder.keeper.read()
 
@@ -115,35 +131,36 @@ class DataScreen(ScoringScreen):
         """Look at once when the screen is shown again."""
         self.beholder.keeper.look()
 
-    def _take_news(self, news: ScoreNews) -> None:
-        if isinstance(news, ScoresRead):
-            self._scores_read(news)
-        elif isinstance(news, ScoresChanged):
-            self._scores_changed(news)
-        elif isinstance(news, ScoresRefused):
-            self._scores_refused(news)
-
-    def _scores_read(self, message: ScoresRead) -> None:
-        self.album.replace(list(message.entries))
+    def reading_failed(self, refused: ScoresRefused) -> None:
+        """Say in the place of the photos why there are none."""
+        self._unread = refused.error
         self.redraw()
 
-    def _scores_changed(self, message: ScoresChanged) -> None:
-        change = message.change
-        for edit in change.edits:
-            self.album.put(edit.name, edit.new)
-        if change.kind in {"undo", "redo"}:
-            self.notify(_told(change), markup=False, timeout=4)
-            self.redraw(select=change.edits[0].name if change.edits else None)
-        else:
-            self.redraw()
+    def rearrange(self, task: Task) -> None:
+        """Let a thread work out which rows to show."""
 
-    def _scores_refused(self, message: ScoresRefused) -> None:
-        if message.reading and not self.album.is_read:
-            self._unread = message.error
-            self.redraw()
-        self.beholder.show_error(message.error)
-        if not message.reading:
-            self.beholder.keeper.read()
+        async def arranged() -> None:
+            view = await asyncio.to_thread(task.work)
+            if view is not None:
+                self.post_message(self.Arranged(task, view))
+
+        self.in_background(arranged, "data")
+
+    @on(Arranged)
+    def _arranged(self, message: Arranged) -> None:
+        same_wish = message.task.before is not None
+        was_read, before = self.album.is_read, self.rows.row
+        if self.album.take(message.task, message.view):
+            name = self._wanted if self._wanted is not None else None if before is None else before.name
+            row = None if name is None else message.view.find(name)
+            if row is not None:
+                self._wanted = None
+            stay = self.rows.cursor if same_wish and was_read else 0
+            self._show(stay if row is None else row)
+
+    def want(self, name: str) -> None:
+        """Go to a photo as soon as it is in the list."""
+        self._wanted = name
 
     def redraw(self, select: str | None = None) -> None:
         """Show the album as it is now.
@@ -151,155 +168,196 @@ class DataScreen(ScoringScreen):
         Args:
             select: name of the photo to go to; None keeps the cursor on its photo.
         """
+        row = None if select is None else self.album.view.find(select)
+        self._show(self.rows.cursor if row is None else row)
+
+    def _show(self, cursor: int) -> None:
         empty, unread = self.query_one("#empty", Static), None if self.album.is_read else self._unread
-        empty.update(t("app.data.empty") if unread is None else f"{say(unread.message)}\n\n{say(unread.remedy)}")
+        empty.update(t("data.empty") if unread is None else f"{say(unread.message)}\n\n{say(unread.remedy)}")
         empty.display = not self.album.total and (self.album.is_read or unread is not None)
         self.query_one("#data").display = not empty.display
-        self.rows.set_rows(self.album.shown(), select=select)
-        parts = [t("app.data.counts", scored=self.album.scored, total=self.album.total - self.album.missing)]
-        if self.album.missing:
-            parts.append(t("app.data.missing", n=self.album.missing))
-        if self.album.filter_text:
-            parts.append(t("app.data.shown", n=len(self.rows.rows)))
-        if self.album.by_score:
-            parts.append(t("app.data.by_score"))
-        self.query_one("#counts", Static).update(Text(" · ".join(parts)))
+        table, reading, wish = self.query_one(ScoreTable), self.album.reading, self.album.wish
+        if reading.guessed != self._with_guesses:
+            self._with_guesses = reading.guessed
+            table.set_columns(columns(guessed=self._with_guesses), self._cells)
+        table.show_order(wish.sort, reverse=wish.descending)
+        self.rows.set_rows(self.album.view, cursor=cursor)
+        self.redraw_counts()
+        found = len(self.album.view)
+        text = t("data.no_match") if not found and reading.entries else t("data.match", n=found, total=self.album.total)
+        self.query_one(FilterBar).note(text if wish.filter_text.strip() else "")
 
-    def row_key(self, row: Entry) -> str:
-        """Return an entry's file name."""
-        return row.name
+    def redraw_counts(self) -> None:
+        """Show the row's number and the counts."""
+        if not self.album.is_read:
+            self.query_one("#counts", Static).update("" if self._unread else t("data.reading"), layout=False)
+            return
+        reading, shown = self.album.reading, len(self.album.view)
+        parts = [t("data.row", n=f"{min(self.rows.cursor + 1, shown):,}", total=f"{shown:,}")]
+        parts.append(t("data.counts", scored=f"{reading.scored:,}", total=f"{self.album.total - reading.missing:,}"))
+        counts = {"marked": len(self.album.marks), "flagged": reading.flagged, "missing": reading.missing}
+        parts += [t(f"data.{key}", n=f"{n:,}") for key, n in counts.items() if n]
+        text = Text(" · ".join(parts), no_wrap=True, overflow="ellipsis")
+        self.query_one("#counts", Static).update(text, layout=False)
 
     def show_row(self, row: Entry | None) -> None:
-        """Show the photo and begin to read its size, date and camera."""
-        self.query_one(Photo).show(None if row is None else self._path(row))
-        self.query_one("#info", Static).update(Text("" if row is None else display_name(row.name)))
-        if row is not None:
-            self._read_info(row.name)
+        """Show the photo, where there is room for one, and its number."""
+        self.redraw_counts()
+        if not self.shows_photo:
+            return
+        self.query_one("#info", Static).update(Text("" if row is None else display_name(row.name)), layout=False)
+        at, shown = self.rows.cursor, self.rows.rows
+        near = [shown[place] for place in (at + 1, at - 1, at + 2) if 0 <= place < len(shown)]
+        photo = self.query_one(Photo)
+        photo.show(None if row is None else self._path(row), [self._path(entry) for entry in near])
 
-    def give(self, key: str, score: float | None) -> None:
-        """Show a score at once, and hand it to the thread that writes it."""
-        self.album.put(key, score)
-        self.beholder.keeper.set(key, score)
-
-    @work(group="info", exclusive=True)
-    async def _read_info(self, name: str) -> None:
-        await asyncio.sleep(0.05)
-        try:
-            info = await asyncio.to_thread(read_info, self.workspace.data / name)
-        except (BeholderError, OSError):
-            return  # the photo's place says why
-        parts = [f"{info.width}×{info.height}", info.taken or "", info.camera or ""]
-        self.post_message(self.InfoRead(name, " · ".join(part for part in parts if part)))
-
-    @on(InfoRead)
-    def _info_read(self, message: InfoRead) -> None:
-        if self.rows.row is not None and self.rows.row.name == message.name:
-            text = Text(f"{display_name(message.name)}  ", no_wrap=True, overflow="ellipsis")
-            self.query_one("#info", Static).update(text.append(display_name(message.text), style="dim"))
-
-    def on_key(self, event: events.Key) -> None:
-        """Leave the filter with Escape or down."""
-        if isinstance(self.focused, Input) and event.key in {"escape", "down"}:
-            event.stop()
-            self._leave_filter(keep=event.key == "down")
-        else:
-            super().on_key(event)
-
-    def action_clear(self) -> None:
-        """Take the score of the highlighted photo away."""
-        if self.rows.row is not None and self.rows.row.score is not None:
-            self.give(self.rows.row.name, None)
-            self.redraw()
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        self.beholder.keeper.undo()
-
-    def action_redo(self) -> None:
-        """Make the last undone change again."""
-        self.beholder.keeper.redo()
+    @on(Photo.Loaded)
+    def _photo_loaded(self, loaded: Photo.Loaded) -> None:
+        row, info = self.rows.row, loaded.photo.info
+        if row is not None and info is not None and self._path(row) == loaded.path:
+            text = Text(f"{display_name(row.name)}  ", no_wrap=True, overflow="ellipsis")
+            self.query_one("#info", Static).update(text.append(_info_text(info), style="dim"), layout=False)
 
     def action_sort(self) -> None:
-        """Sort by name or by score."""
-        self.album.by_score = not self.album.by_score
-        self.redraw()
+        """Sort by the next column that is shown."""
+        shown = [column.key for column in self.query_one(ScoreTable).columns if column.key] or list(SORTS)
+        now = self.album.wish.sort
+        following = shown[(shown.index(now) + 1) % len(shown)] if now in shown else shown[0]
+        self._sort_by(following, reverse=False)
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self._sort_by(self.album.wish.sort, reverse=not self.album.wish.reverse)
+
+    @on(ScoreTable.HeaderClicked)
+    def _header_clicked(self, event: ScoreTable.HeaderClicked) -> None:
+        wish = self.album.wish
+        self._sort_by(event.key, reverse=not wish.reverse if event.key == wish.sort else False)
+
+    def _sort_by(self, sort: str, *, reverse: bool) -> None:
+        self.rearrange(self.album.ask(replace(self.album.wish, sort=sort, reverse=reverse)))
+
+    def action_filter(self) -> None:
+        """Open the filter."""
+        self.query_one(FilterBar).open()
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, message: FilterBar.Changed) -> None:
+        self.rearrange(self.album.ask(replace(self.album.wish, filter_text=message.text)))
+
+    @on(FilterBar.Left)
+    def _filter_left(self) -> None:
+        self.rows.focus()
 
     def action_next_unscored(self) -> None:
         """Go to the next photo without a score, from the top again after the last."""
-        found = self.album.next_unscored(self.rows.rows, self.rows.cursor)
+        found = self.album.view.next_unscored(self.rows.cursor)
         if found is None:
-            self.notify(t("app.data.all_scored"), markup=False)
+            self.notify(t("data.all_scored"), markup=False)
         else:
             self.rows.go_to(found)
 
+    def action_find(self) -> None:
+        """Ask for a row's number or a name, and go there."""
+        self.beholder.push_screen(JumpDialog(len(self.album.view)), self._find)
+
+    def _find(self, text: str | None) -> None:
+        if text is None:
+            return
+        if text.isdecimal():
+            self.rows.go_to(int(text) - 1)
+            return
+        view, after = self.album.view, self.rows.cursor
+
+        async def found() -> None:
+            self.post_message(self.Found(text, view, await asyncio.to_thread(view.search, text, after)))
+
+        self.in_background(found, "find")
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        if message.row is None:
+            self.notify(t("data.jump.nothing", text=display_name(message.text)), markup=False)
+        elif message.view is self.album.view:
+            self.rows.go_to(message.row)
+
     def action_gallery(self) -> None:
         """Switch between the table and the gallery."""
-        views, name = self.query_one("#views", ContentSwitcher), self.rows.row and self.rows.row.name
+        views, cursor = self.query_one("#views", ContentSwitcher), self.rows.cursor
         views.current = "gallery" if views.current == "table" else "table"
         self.set_class(views.current == "gallery", "-gallery")
         self.rows.focus()
-        self.redraw(select=name)
+        self._looking = None
+        self._show(cursor)
+
+    def action_beside(self) -> None:
+        """Show the photo beside the table, or no more; remembered."""
+        self._beside = not self._beside
+        self.set_class(self._beside, "-beside")
+        self.beholder.remember(beside="photo" if self._beside else "")
+        self._looking = None
+        self.look()
 
     def action_cells(self) -> None:
         """Switch between half and quadrant cells."""
         photo = self.query_one(Photo)
         photo.cells = "quadrant" if photo.cells == "half" else "half"
 
-    def action_filter(self) -> None:
-        """Open the filter."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+    def action_one_by_one(self) -> None:
+        """Score what is shown, one photo after the other, as large as the screen."""
+        wish, row = self.album.wish, self.rows.row
+        everything = not wish.filter_text.strip() and wish.sort == "name" and not wish.descending
+        names = None if everything else [entry.name for entry in self.album.view if entry.present]
+        self.beholder.open_scoring(names, at=None if row is None else row.name)
 
-    def _leave_filter(self, *, keep: bool) -> None:
-        field = self.query_one("#filter", Input)
-        if not keep:
-            field.value = ""
-        field.display = bool(field.value)
-        self.rows.focus()
+    def action_guess(self) -> None:
+        """Let the best model guess the scores of the photos that it has not guessed yet."""
+        if not self._guessing:
+            self.in_background(self._start_guessing, "guess")
 
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        self.album.filter_text = event.value
-        self.redraw()
+    async def _start_guessing(self) -> None:
+        from engine.jobs import client
+        from engine.prediction.guesses import unguessed
 
-    @on(Input.Submitted, "#filter")
-    def _filter_submitted(self) -> None:
-        self._leave_filter(keep=True)
+        wanted = await asyncio.to_thread(unguessed, self.workspace)
+        if not wanted.model_id:
+            self.notify(t("data.guess.no_model"), markup=False)
+        elif not wanted.paths:
+            self.notify(t("data.guess.all"), markup=False)
+        else:
+            start = partial(client.start, self.workspace, "predict", wanted.request())
+            self._guessing = await asyncio.to_thread(start)
+            self.beholder.follow_job(self._guessing)
+            self.notify(t("data.guess.begun", n=len(wanted.paths)), markup=False)
+
+    def _job_progressed(self, progress: JobProgress) -> None:
+        ended = {"finished", "failed", "cancelled"} & {str(event["type"]) for event in progress.events}
+        if progress.job_id == self._guessing and ended:
+            self._guessing = ""
+            self.beholder.keeper.look()
+            self.notify(t(f"data.guess.{ended.pop()}"), markup=False)
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        """Hide an empty filter that was left by a click."""
+        bar = self.query_one(FilterBar)
+        bar.display = bool(bar.field.value)
 
     def _path(self, entry: Entry) -> Path:
         return self.workspace.data / entry.name
 
+    def _cells(self, entry: Entry) -> list[str]:
+        marked = entry.name in self.album.marks
+        return cells(entry, self.field.scale, marked=marked, guessed=self._with_guesses)
+
+    def _caption(self, entry: Entry) -> tuple[str, str]:
+        signs = ("✓" if entry.name in self.album.marks else "") + ("⚑" if entry.flagged else "")
+        return shown_name(entry), signs + (format_score(entry.score) or "–")
+
+
+def _info_text(info: ImageInfo) -> str:
+    parts = [f"{info.width}×{info.height}", info.taken or "", info.camera or ""]
+    return display_name(" · ".join(part for part in parts if part))
+
 
 def _name(entry: Entry) -> str:
     return entry.name
-
-
-def _state(entry: Entry) -> str:
-    if not entry.present:
-        return t("app.state.missing")
-    return t("app.state.unscored") if entry.score is None else t("app.state.scored")
-
-
-def _cells(entry: Entry) -> tuple[str, str, str]:
-    return display_name(entry.name), format_score(entry.score) or "–", _state(entry)
-
-
-def _caption(entry: Entry) -> tuple[str, str]:
-    return display_name(entry.name), format_score(entry.score) or "–"
-
-
-def _told(change: Change) -> str:
-    """Return one line about an undone or redone change."""
-    done = t("app.data.undone") if change.kind == "undo" else t("app.data.redone")
-    if len(change.edits) != 1:
-        return t("app.data.told_many", done=done, n=len(change.edits))
-    edit = change.edits[0]
-    none = t("app.score.none")
-    return t(
-        "app.data.told",
-        done=done,
-        name=display_name(edit.name),
-        old=format_score(edit.old) or none,
-        new=format_score(edit.new) or none,
-    )

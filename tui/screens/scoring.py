@@ -124,8 +124,7 @@ class ScoringScreen(BaseScreen):
         submitted, row, rows = self.field.enter(), self.rows.row, self.rows
         if submitted is None or row is None:
             return
-        following = rows.rows[rows.cursor + 1] if rows.cursor + 1 < len(rows.rows) else row
         if submitted.changed:
             self.give(self.row_key(row), submitted.score)
-        self.redraw(select=self.row_key(following))
+        rows.go_to(rows.cursor + 1)
         self.look()

@@ -36,6 +36,7 @@ class ScoreField(Widget):
         self.score: float | None = None
         self.typed: str | None = None
         self.enabled = False
+        self._told = ""
 
     def show(self, score: float | None, *, enabled: bool = True) -> None:
         """Show another photo's score; what was being typed is dropped.
@@ -46,6 +47,12 @@ class ScoreField(Widget):
         """
         self.score, self.enabled, self.typed = score, enabled, None
         self._restyle()
+
+    def tell(self, text: str) -> None:
+        """Say something about the photo that was just scored; it stays until something is typed again."""
+        if text != self._told:
+            self._told = text
+            self.refresh()
 
     @property
     def is_typing(self) -> bool:
@@ -84,10 +91,10 @@ class ScoreField(Widget):
             self.typed = format_score(self.score)
             self._restyle()
             return None
-        number = self.value()
+        number = self.value()  # nothing is left of it: the score is taken away
         if self.typed and number is None:
             return None
-        submitted = Submitted(number if self.typed else self.score, changed=bool(self.typed) and number != self.score)
+        submitted = Submitted(number, changed=number != self.score)
         self.show(submitted.score)
         return submitted
 
@@ -105,11 +112,12 @@ class ScoreField(Widget):
         low, high = format_score(self.scale.low), format_score(self.scale.high)
         if self.typed is None:
             text.append(format_score(self.score) or t("app.score.none"), style="" if self.score is None else "bold")
-            text.append(f"  {t('app.score.hint', low=low, high=high)}", style="dim")
+            text.append(f"  {self._told or t('app.score.hint', low=low, high=high)}", style="" if self._told else "dim")
         elif self.typed and self.value() is None:
             text.append(f"{self.typed}▏", style="bold")
             text.append(f" {t('app.score.outside', low=low, high=high)}")
         else:
+            takes_away = not self.typed and self.score is not None
             text.append(f"{self.typed}▏", style="bold")
-            text.append(f" {t('app.score.confirm')}", style="dim")
+            text.append(f" {t('data.field.takes_away' if takes_away else 'app.score.confirm')}", style="dim")
         return text
