@@ -13,7 +13,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from engine.errors import BeholderError, NeedMissing, NotFound
 
@@ -27,6 +27,8 @@ _RESERVED = {
     *(f"lpt{n}" for n in range(1, 10)),
 }
 _MAX_NAME_BYTES = 200
+
+Flush = Literal["all", "content", "nothing"]
 
 
 class AlreadyThere(BeholderError):
@@ -95,7 +97,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, over: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, over: bool = True, flush: Flush = "all") -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the block ends well; on an error the old one stays.
 
     A reader sees the old content or the new, never a part. The place keeps its permissions; a new one gets what the
@@ -104,6 +106,8 @@ def replacing(path: Path, *, over: bool = True) -> Iterator[BinaryIO]:
     Args:
         path: the place.
         over: whether a file that lies there by then is replaced.
+        flush: what survives a power cut for sure: ``all``, the new file; ``content``, the new file or the old one;
+            ``nothing``: perhaps neither.
 
     Raises:
         AlreadyThere: one does, and is not to be replaced.
@@ -117,9 +121,10 @@ def replacing(path: Path, *, over: bool = True) -> Iterator[BinaryIO]:
             with os.fdopen(handle, "wb") as out:
                 yield out
                 out.flush()
-                os.fsync(out.fileno())
+                if flush != "nothing":
+                    os.fsync(out.fileno())
             if not over:
-                _move_to_free(part, path)
+                move_to_free(part, path)
             else:
                 if path.exists():
                     part.chmod(path.stat().st_mode & 0o777)
@@ -127,11 +132,17 @@ def replacing(path: Path, *, over: bool = True) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if flush == "all":
+            sync_folder(path.parent)
 
 
-def _move_to_free(part: Path, path: Path) -> None:
-    """Give a finished file its name, unless another program has taken it since."""
+def move_to_free(part: Path, path: Path) -> None:
+    """Give a file another name on its file system, unless another program has taken that one.
+
+    Raises:
+        AlreadyThere: one has; nothing is changed.
+        OSError: as `os.rename`.
+    """
     try:
         try:
             path.hardlink_to(part)
@@ -147,9 +158,9 @@ def _move_to_free(part: Path, path: Path) -> None:
         raise AlreadyThere("{path} is there already.", remedy="Run the same again.", path=path) from error
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, flush: Flush = "all") -> None:
     """Replace a file's content atomically; see `replacing`."""
-    with replacing(path) as out:
+    with replacing(path, flush=flush) as out:
         out.write(data)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import shutil
@@ -10,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.storage import disk_errors
+from engine.errors import NotFound
+from engine.storage import content_hash, copy_file, disk_errors, move_to_free, sync_folder
 from engine.workspace import Workspace
 
 _KINDS = {"photos": "photo", "models": "model"}
@@ -36,6 +39,76 @@ class TrashItem:
     time: str
 
 
+def put_into_trash(thing: Path, place: Path) -> None:
+    """Move a file or a folder to a place of its own in the trash.
+
+    Args:
+        thing: what is deleted.
+        place: where it goes; must be free. Its folder is made.
+
+    Raises:
+        BeholderError: it can't be moved; it lies where it lay.
+    """
+    with disk_errors(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    with disk_errors(thing):
+        try:
+            thing.rename(place)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy(thing, place)
+            _delete(thing)
+        sync_folder(place.parent)
+        sync_folder(thing.parent)
+
+
+def take_from_trash(place: Path, target: Path) -> None:
+    """Move a file back out of the trash, never over another one.
+
+    Raises:
+        AlreadyThere: another file has its name by now.
+        NotFound: it is not in the trash any more.
+        BeholderError: it can't be moved; it lies in the trash.
+    """
+    if not os.path.lexists(place):
+        raise NotFound(
+            "{name} was deleted for good: it is not in the trash any more.",
+            remedy="Copy it again from where it came.",
+            name=target.name,
+        )
+    with disk_errors(target):
+        try:
+            move_to_free(place, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            copy_file(place, target)
+            place.unlink()
+        sync_folder(target.parent)
+        sync_folder(place.parent)
+    _drop_empty(place.parent)
+
+
+def finish_move(start: Path, end: Path) -> None:
+    """Do what is left of a move between ``data/`` and the trash that a crash may have cut short.
+
+    Where both places are taken by different files, somebody came in between: both stay.
+
+    Raises:
+        BeholderError: the file can't be moved.
+    """
+    if not os.path.lexists(start):
+        return
+    with disk_errors(start):
+        if not os.path.lexists(end):
+            end.parent.mkdir(parents=True, exist_ok=True)
+            put_into_trash(start, end)
+        elif start.is_file() and end.is_file() and content_hash(start) == content_hash(end):
+            start.unlink()
+            sync_folder(start.parent)
+
+
 def list_trash(workspace: Workspace) -> list[TrashItem]:
     """Return what lies in the trash, the newest first.
 
@@ -59,11 +132,36 @@ def empty_trash(workspace: Workspace) -> tuple[int, int]:
     items = list_trash(workspace)
     for item in items:
         with disk_errors(item.path):
-            if item.path.is_dir() and not item.path.is_symlink():
-                shutil.rmtree(item.path)
-            else:
-                item.path.unlink(missing_ok=True)
+            _delete(item.path)
+        if item.kind == "photo":
+            _drop_empty(item.path.parent)
     return len(items), sum(item.bytes for item in items)
+
+
+def _copy(thing: Path, place: Path) -> None:
+    """Copy to another file system; what was begun is taken away again when it fails."""
+    if not thing.is_dir() or thing.is_symlink():
+        copy_file(thing, place)
+        return
+    part = place.with_name(f".{place.name}.part")
+    try:
+        shutil.copytree(thing, part, symlinks=True)
+        part.rename(place)
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _delete(thing: Path) -> None:
+    if thing.is_dir() and not thing.is_symlink():
+        shutil.rmtree(thing)
+    else:
+        thing.unlink(missing_ok=True)
+
+
+def _drop_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # there is more in it; and an empty one does no harm
+        folder.rmdir()
 
 
 def _places(trash: Path) -> Iterator[tuple[Path, str]]:

@@ -1,16 +1,28 @@
-"""The history of scores: an append-only file of who changed what, when, from what to what."""
+"""The history of scores: an append-only file of who changed what, when, from what to what.
+
+A line that was appended has happened: ``scores.txt`` follows it. The line with seq 0, if there is one, is what stood in
+``scores.txt`` before the history began.
+"""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.storage import disk_errors
+from engine.storage import disk_errors, sync_folder
+
+_HEAD = re.compile(rb'\{"seq": ([0-9]{1,18}), "time": "([^"\\]*)"')
+_HEAD_BYTES = 128
+_BLOCK = 1 << 16
+_JSON = json.JSONDecoder()
+_NUMBERS = (int, float)
+_LARGE = 1e15
 
 
 class Edit(NamedTuple):
@@ -42,7 +54,7 @@ class Change:
     Args:
         seq: 1, 2, 3 … in this workspace; 0 for a change that changed nothing and was not written.
         time: ISO time in UTC.
-        who: login name.
+        who: login name; empty where nobody knows.
         kind: ``set``, ``import``, ``shift``, ``rescale``, ``add``, ``remove``, ``outside`` (the file was edited by
             other means), ``undo`` or ``redo``.
         edits: the scores that changed.
@@ -62,16 +74,36 @@ class Change:
         data = {"seq": self.seq, "time": self.time, "who": self.who, "kind": self.kind, "edits": edits}
         return {**data, "moves": [move._asdict() for move in self.moves]} if self.moves else data
 
+    def inverted(self) -> tuple[list[Edit], list[Move]]:
+        """Return the edits and moves that take this change back."""
+        edits = [Edit(edit.name, edit.new, edit.old) for edit in self.edits]
+        return edits, [move._replace(out=not move.out) for move in self.moves]
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Change:
-        """Return the change of a history line.
+        """Return the change of a sound history line."""
+        edits = tuple(Edit(edit["name"], _score(edit["old"]), _score(edit["new"])) for edit in data["edits"])
+        moves = tuple(Move(move["name"], move["trash"], bool(move["out"])) for move in data.get("moves", ()))
+        return cls(data["seq"], data["time"], data["who"], data["kind"], edits, moves)
 
-        Raises:
-            LookupError, TypeError, ValueError: it is none.
-        """
-        edits = tuple(Edit(str(edit["name"]), _score(edit["old"]), _score(edit["new"])) for edit in data["edits"])
-        moves = tuple(Move(str(move["name"]), str(move["trash"]), bool(move["out"])) for move in data.get("moves", ()))
-        return cls(int(data["seq"]), str(data["time"]), str(data["who"]), str(data["kind"]), edits, moves)
+
+class Position(NamedTuple):
+    """A place in the history, right behind one of its changes; it also shows whether the file is still the same.
+
+    Args:
+        seq: number of that change; 0 at the beginning.
+        time: its time; empty at the beginning.
+        start: bytes before its line.
+        end: bytes up to the end of its line.
+    """
+
+    seq: int
+    time: str
+    start: int
+    end: int
+
+
+BEGINNING = Position(0, "", 0, 0)
 
 
 class History:
@@ -80,65 +112,161 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._changes: list[Change] = []
-        self._offset = 0
-        self._inode = -1
+        self._read_to = BEGINNING
 
     def changes(self) -> list[Change]:
-        """Return all changes, oldest first; a line that a crash cut off does not count.
+        """Return all changes, oldest first, without what stood there before; a line that a crash cut off counts not.
+
+        Raises:
+            BeholderError: the file can't be read.
+        """
+        if not self.holds(self._read_to):
+            self._changes, self._read_to = [], BEGINNING
+        fresh = self.after(self._read_to)
+        if fresh:
+            self._read_to = fresh[-1][1]
+            self._changes += [change for change, _ in fresh if change.seq]
+        return list(self._changes)
+
+    def after(self, position: Position) -> list[tuple[Change, Position]]:
+        """Return the changes behind a place, oldest first, each with the place behind it.
+
+        Raises:
+            BeholderError: the file can't be read.
+        """
+        return [(Change.from_dict(data), place) for data, place in self.raw_after(position)]
+
+    def raw_after(self, position: Position) -> Iterator[tuple[dict[str, Any], Position]]:
+        """Yield what `after` returns, as it stands in the lines: sooner, where there are a hundred thousand.
+
+        Raises:
+            BeholderError: the file can't be read.
+        """
+        start = position.end
+        for line in self.read(start).split(b"\n"):
+            end = start + len(line)
+            if line and (data := _parse(line)):
+                yield data, Position(data["seq"], data["time"], start, end)
+            start = end + 1
+
+    def read(self, start: int, length: int = -1) -> bytes:
+        """Return bytes of the file; none where it is missing.
 
         Raises:
             BeholderError: the file can't be read.
         """
         with disk_errors(self.path):
             try:
-                data = self.path.open("rb")
-            except FileNotFoundError:
-                self._changes, self._offset, self._inode = [], 0, -1
-                return []
-            with data:
-                status = os.fstat(data.fileno())
-                if status.st_ino != self._inode or status.st_size < self._offset:
-                    self._changes, self._offset, self._inode = [], 0, status.st_ino
-                data.seek(self._offset)
-                fresh = data.read()
-        complete, newline, tail = fresh.rpartition(b"\n")
-        self._offset += len(complete) + len(newline)
-        self._changes += [change for line in complete.split(b"\n") if (change := _parse(line))]
-        last = _parse(tail)
-        return [*self._changes, last] if last else list(self._changes)
+                with self.path.open("rb", buffering=0) as data:
+                    data.seek(start)
+                    return data.read(length) or b""
+            except (FileNotFoundError, NotADirectoryError):
+                return b""
 
-    def append(self, change: Change) -> None:
+    def holds(self, position: Position) -> bool:
+        """Say whether the file is the one in which a place was found: it only grew since."""
+        if position.end == 0:
+            return True
+        match = _HEAD.match(self.read(position.start, _HEAD_BYTES))
+        if match is None or (int(match[1]), match[2].decode("utf-8", "replace")) != (position.seq, position.time):
+            return False
+        return self.size() >= position.end
+
+    def size(self) -> int:
+        """Return the bytes of the file; 0 where it is missing."""
+        with disk_errors(self.path):
+            try:
+                return self.path.stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return 0
+
+    def backwards(self) -> Iterator[Change]:
+        """Yield the changes, the latest first, without reading the whole file.
+
+        Raises:
+            BeholderError: the file can't be read.
+        """
+        place, rest, block = self.size(), b"", _BLOCK
+        while place:
+            place, end = max(0, place - block), place
+            block *= 2  # a line may hold a hundred thousand edits
+            first, *lines = (self.read(place, end - place) + rest).split(b"\n")
+            rest = first
+            for line in reversed(lines if place else [first, *lines]):
+                if line and (data := _parse(line)) and data["seq"]:
+                    yield Change.from_dict(data)
+
+    def append(self, change: Change) -> Position:
         """Write one change and flush it to the disk; on failure the file is as it was.
+
+        Returns:
+            The place behind it.
 
         Raises:
             BeholderError: the disk is full or read-only.
         """
         line = json.dumps(change.to_dict(), allow_nan=False).encode("ascii") + b"\n"
-        with disk_errors(self.path), self.path.open("a+b", buffering=0) as out:
-            size = out.seek(0, os.SEEK_END)
-            if size:
-                out.seek(size - 1)
-                if out.read(1) != b"\n":
-                    line = b"\n" + line
+        with disk_errors(self.path):
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
             try:
-                if out.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(out.fileno())
-            except OSError:
-                out.truncate(size)
-                raise
+                size = os.fstat(handle).st_size
+                # a crash may have cut the last line off
+                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+                try:
+                    _write(handle, b"\n" + line if torn else line)
+                    getattr(os, "fdatasync", os.fsync)(handle)
+                    if not size:
+                        sync_folder(self.path.parent)
+                except OSError:
+                    os.ftruncate(handle, size)
+                    raise
+            finally:
+                os.close(handle)
+        start = size + torn
+        return Position(change.seq, change.time, start, start + len(line) - 1)
+
+    def cut(self, position: Position) -> None:
+        """Take the latest change back, which ends at `position`: it has not happened.
+
+        Raises:
+            BeholderError: the disk fails.
+        """
+        with disk_errors(self.path), self.path.open("r+b", buffering=0) as out:
+            out.truncate(position.start)
+            os.fsync(out.fileno())
+
+
+def _write(handle: int, data: bytes) -> None:
+    while data:
+        written = os.write(handle, data)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        data = data[written:]
 
 
 def _score(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _parse(line: bytes) -> Change | None:
-    """Return the change of a line, or None for one that was cut off: the history is a log, not the truth."""
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """Return a line's change as JSON, or None for one that was cut off or is no change."""
     try:
-        return Change.from_dict(json.loads(line))
-    except (LookupError, TypeError, ValueError, RecursionError):
+        text = line.decode("utf-8").strip()
+        data, end = _JSON.raw_decode(text)
+        known = data["time"], data["who"], data["kind"]
+        is_sound = end == len(text) and type(data["seq"]) is int and data["seq"] >= 0
+        is_sound = is_sound and all(type(word) is str for word in known)
+        for edit in data["edits"]:
+            is_sound = is_sound and type(edit["name"]) is str and _is_score(edit["old"]) and _is_score(edit["new"])
+        for move in data.get("moves", ()):
+            is_sound = is_sound and type(move["name"]) is str and type(move["trash"]) is str and "out" in move
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return None
+    return data if is_sound else None
+
+
+def _is_score(value: object) -> bool:
+    return value is None or (type(value) in _NUMBERS and -_LARGE < value < _LARGE)  # type: ignore[operator]
 
 
 def stacks(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
@@ -161,3 +289,43 @@ def stacks(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
             done.append(change)
             undone.clear()
     return done, undone
+
+
+def latest_done(changes: Iterator[Change]) -> Change | None:
+    """Return the change that an undo takes back, from changes that come latest first; None if there is none.
+
+    A redo stands for what it made again.
+
+    >>> one, two = Change(1, "", "", "set", ()), Change(2, "", "", "set", ())
+    >>> latest_done(iter([Change(3, "", "", "undo", ()), two, one])) is one
+    True
+    """
+    undone = 0
+    for change in changes:
+        if change.kind == "undo":
+            undone += 1
+        elif undone:
+            undone -= 1
+        else:
+            return change
+    return None
+
+
+def latest_undone(changes: Iterator[Change]) -> Change | None:
+    """Return the undo that a redo takes back, from changes that come latest first; None if there is none.
+
+    >>> one = Change(1, "", "", "set", ())
+    >>> latest_undone(iter([Change(2, "", "", "redo", ()), Change(1, "", "", "undo", ()), one])) is None
+    True
+    """
+    redone = 0
+    for change in changes:
+        if change.kind == "redo":
+            redone += 1
+        elif change.kind != "undo":
+            return None
+        elif redone:
+            redone -= 1
+        else:
+            return change
+    return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DamagedFile
-from engine.natural_order import natural_key
+from engine.natural_order import natural_sorted
 from engine.workspace import Scale, format_score
 
 _SHORT = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -21,6 +21,8 @@ _LONG = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r", "#": "#"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.|$)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 _MARK = "\ufeff"
+_ALL_BUT_TAB_AND_END = bytes(code for code in range(256) if code not in b"\t\n")
+_NUMBER_SIGNS = frozenset("0123456789.-")
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,13 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def format_scores(text: ScoreText) -> str:
     """Return the file's text: comments first, then the scores in natural order of their names."""
-    lines = [f"{escape(name)}\t{format_score(text.scores[name])}" for name in sorted(text.scores, key=natural_key)]
-    return "".join(f"{line}\n" for line in (*text.comments, *lines))
+    lines = [score_line(name, text.scores[name]) for name in natural_sorted(text.scores)]
+    return "".join([*(f"{comment}\n" for comment in text.comments), *lines])
+
+
+def score_line(name: str, score: float) -> str:
+    """Return the line of one score, with its end."""
+    return f"{escape(name)}\t{format_score(score)}\n"
 
 
 def parse_scores(content: bytes, scale: Scale, path: Path) -> ScoreText:
@@ -90,6 +97,9 @@ def parse_scores(content: bytes, scale: Scale, path: Path) -> ScoreText:
     Raises:
         DamagedFile: a line can't be understood; it names the line and what is there.
     """
+    plain = _parse_plain(content, scale)
+    if plain is not None:
+        return ScoreText(plain)
     scores: dict[str, float] = {}
     comments: list[str] = []
     for number, raw in enumerate(content.split(b"\n"), start=1):
@@ -116,6 +126,39 @@ def parse_scores(content: bytes, scale: Scale, path: Path) -> ScoreText:
     return ScoreText(scores, tuple(comments))
 
 
+def comment_lines(content: bytes) -> tuple[str, ...]:
+    """Return the comments of a sound score file."""
+    if b"#" not in content:
+        return ()
+    lines = content.decode("utf-8").removeprefix(_MARK).split("\n")
+    return tuple(line.removesuffix("\r") for line in lines if line.startswith("#"))
+
+
+def _parse_plain(content: bytes, scale: Scale) -> dict[str, float] | None:
+    """Return the scores of a file without comments and escapes, as ours nearly always is; None for any other."""
+    count = content.count(b"\n")
+    if b"\\" in content or content.startswith(b"#") or b"\n#" in content:
+        return None
+    if content.translate(None, _ALL_BUT_TAB_AND_END) != b"\t\n" * count or not content.endswith(b"\n"):
+        return None
+    try:
+        cells = content[:-1].decode("utf-8").replace("\n", "\t").split("\t")
+        names, values = cells[0::2], cells[1::2]
+        scores = dict(zip(names, map(float, values), strict=True))
+    except ValueError:
+        return None
+    if set("".join(values)) <= _NUMBER_SIGNS and len(scores) == count and "" not in scores:
+        is_right = min(scores.values()) in scale and max(scores.values()) in scale
+        if is_right and not _is_odd(content) and not names[0].startswith(_MARK):
+            return scores
+    return None
+
+
+def _is_odd(content: bytes) -> bool:
+    """Say whether there is a number that Python understands but this file's rules do not, or a zero with a minus."""
+    return b"\t." in content or b"\t-." in content or b"\t-0" in content
+
+
 def _parse_line(line: str, scale: Scale, path: Path, number: int) -> tuple[str, float]:
     written, tab, value = line.partition("\t")
     value = value.strip()
@@ -137,7 +180,7 @@ def _parse_line(line: str, scale: Scale, path: Path, number: int) -> tuple[str, 
 def _damaged(template: str, path: Path, line: int, text: str, **values: str) -> DamagedFile:
     return DamagedFile(
         template,
-        remedy="Mend that line in an editor (name, tab, score); the file was left as it is.",
+        remedy="Mend that line in an editor (name, tab, score), or run: beholder scores check --repair",
         path=path,
         line=line,
         text=text,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.models.damaged import damaged_model
 from engine.storage import content_hash, disk_errors, sync_folder, write_json
+from engine.trash import put_into_trash
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -294,7 +295,5 @@ def remove_bundle(workspace: Workspace, info: BundleInfo) -> Path:
         BeholderError: the place can't be written.
     """
     place = workspace.trash / "models" / f"{info.model_id}-{secrets.token_hex(2)}"
-    with disk_errors(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        info.path.rename(place)
+    put_into_trash(info.path, place)
     return place

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +165,8 @@ def test_a_file_edited_by_hand_is_understood_and_keeps_its_comments(album: Works
     assert book.scores() == {"a.jpg": 5, "b.jpg": 6.5}
     book.set("c2.jpg", 1)
     assert album.scores_file.read_text("utf-8") == "# mine\na.jpg\t5\nb.jpg\t6.5\nc2.jpg\t1\n"
-    album.scores_file.write_text("a.jpg\t9\n", "utf-8")
-    assert book.scores() == {"a.jpg": 9}
+    album.scores_file.write_text("c2.jpg\t1\na.jpg\t9\n", "utf-8")
+    assert book.scores() == {"a.jpg": 9, "c2.jpg": 1}
     album.scores_file.unlink()
     assert book.scores() == {}
 
@@ -240,10 +240,15 @@ def test_undo_and_redo_across_restarts_and_persons(album: Workspace) -> None:
         ScoreBook(album).redo()
 
 
-def test_undo_is_refused_when_the_score_changed_by_other_means(album: Workspace) -> None:
+def test_undo_is_refused_where_the_history_does_not_tell_how_the_score_came_about(album: Workspace) -> None:
     book = ScoreBook(album)
     book.set("a.jpg", 1)
-    album.scores_file.write_text("a.jpg\t7\n", "utf-8")
+    book.set("a.jpg", 7)
+    book.set("b.jpg", 2)
+    lines = album.history_file.read_bytes().split(b"\n")
+    album.history_file.write_bytes(b"\n".join([lines[0], lines[1].replace(b'"edits"', b'"edit_"'), *lines[2:]]))
+    book = ScoreBook(album)
+    book.undo()
     with pytest.raises(UsageError, match="now has the score “7”, not “1”"):
         book.undo()
     assert book.scores() == {"a.jpg": 7}
@@ -274,19 +279,23 @@ def test_a_lost_history_costs_no_scores(album: Workspace) -> None:
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Let the n-th flush to the disk fail as on a full disk; the list holds n."""
-    fail_at, real, calls = [0], os.fsync, [0]
+    fail_at, calls = [0], [0]
 
-    def fsync(handle: int) -> None:
-        calls[0] += 1
-        if calls[0] == fail_at[0]:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(handle)
+    def failing(real: Callable[[int], None]) -> Callable[[int], None]:
+        def flush(handle: int) -> None:
+            calls[0] += 1
+            if calls[0] == fail_at[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(handle)
 
-    monkeypatch.setattr(os, "fsync", fsync)
+        return flush
+
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
     yield fail_at
 
 
-@pytest.mark.parametrize("flush", [1, 3])
+@pytest.mark.parametrize("flush", [1, 2, 3, 4])
 def test_a_full_disk_leaves_scores_and_history_as_they_were(album: Workspace, full_disk: list[int], flush: int) -> None:
     album.scores_file.write_text("a.jpg\t7\n", "utf-8")
     full_disk[0] = flush

@@ -1,0 +1,441 @@
+"""The scores on the disk: the history comes first, ``scores.txt`` follows, and what others do to either is taken in.
+
+Reading writes nothing and needs no lock. Every change is made under the lock, on what is then on the disk: its line in
+the history is flushed before the call returns. The rewritten ``scores.txt`` is flushed too where that is cheap; where
+there are many scores, within a second, and when Python ends. `engine.labels.synced` tells the two apart at any moment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from engine.errors import BeholderError, NeedMissing
+from engine.labels.history import BEGINNING, Change, Edit, History, Move, Position
+from engine.labels.outside import Placed, outside_edits, replay
+from engine.labels.photos import carry, finish
+from engine.labels.score_lock import locked_scores
+from engine.labels.scorefile import ScoreText, comment_lines, parse_scores
+from engine.labels.sheet import Sheet
+from engine.labels.synced import NO_FILE, Synced, Version, digest, read_synced, write_synced
+from engine.storage import disk_errors, write_bytes
+from engine.workspace import Scale, Workspace
+
+_AT_ONCE = 1000  # scores; up to here rewriting the file costs no more than the flush of a line
+_DELAY = 0.7  # seconds until the file follows
+_FRESH = 0.05  # seconds; a file that young may change again without its time showing it
+_REST = 0.02  # seconds without a write after which another program's file counts as complete
+_TRIES = 12
+_STALE = timedelta(hours=24)  # how long an editor may keep an old version open
+
+_Stamp = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """An edit by another program that is not in the history yet.
+
+    Args:
+        edits: what it changes.
+        version: the text that was found, and the version from which it was made.
+        is_first: whether nothing at all was known of the file before.
+        stands: whether the file needs no rewriting.
+    """
+
+    edits: tuple[Edit, ...]
+    version: Version
+    is_first: bool
+    stands: bool
+
+
+class ScoreStore:
+    """The scores of one workspace, in step with the disk.
+
+    Args:
+        workspace: whose scores.
+        clock: returns the present time, with its time zone.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Callable[[], datetime]) -> None:
+        self.workspace = workspace
+        self.history = History(workspace.history_file)
+        self.sheet = Sheet(ScoreText({}))
+        self.position = BEGINNING
+        self._note = workspace.internal / "scores.synced"
+        self._clock = clock
+        self._mutex = threading.RLock()
+        self._scale = Scale()
+        self._scale_stamp: _Stamp | None = None
+        self._file: Version | None = None  # None: not read yet, or another program's
+        self._outside: _Outside | None = None
+        self._is_noted = False
+        self._stamp: _Stamp = ()
+        self._read_scale: Scale | None = None
+        self._seen: tuple[_Stamp, Scale | None] | None = None  # None: the disk may have changed since without a sign
+        self._history_stamp: _Stamp = ()
+        self._moving: list[Placed] = []
+        self._news: list[Change] = []
+        self._timer: threading.Timer | None = None
+        self._is_late = False
+
+    @property
+    def scale(self) -> Scale:
+        """The workspace's scale, read again only when the settings changed."""
+        stamp = _stamp(self.workspace.settings_file)
+        if stamp != self._scale_stamp:
+            self._scale, self._scale_stamp = self.workspace.scale, stamp
+        return self._scale
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Photos that are on their way into the trash, though a crash may have left them where they were."""
+        return frozenset(move.name for change, _ in self._moving for move in change.moves if move.out)
+
+    def changes(self) -> list[Change]:
+        """Return all changes, oldest first."""
+        with self._mutex:
+            return self.history.changes()
+
+    def new_place(self, name: str) -> str:
+        """Return a place in the trash that nobody has, for a photo of this name."""
+        return f"photos/{self._clock().astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}/{name}"
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Sheet]:
+        """Give the present scores; nothing is written.
+
+        Raises:
+            DamagedFile: a line of ``scores.txt`` can't be understood.
+        """
+        with self._mutex:
+            self._refresh()
+            yield self.sheet
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Sheet]:
+        """Give the present scores and keep everybody else from changing them; `commit` is for this block.
+
+        Raises:
+            NotFound: there is no workspace.
+            DamagedFile: a line of ``scores.txt`` can't be understood; it is left as it is.
+            BeholderError: the disk is full or read-only.
+        """
+        with self._mutex, locked_scores(self.workspace):
+            self._settle()
+            yield self.sheet
+
+    def commit(
+        self, who: str, kind: str, edits: Sequence[Edit], moves: Sequence[Move] = (), *, carrying: bool = True
+    ) -> Change:
+        """Make a change: on the disk when this returns.
+
+        Args:
+            who: who does it.
+            kind: see `Change`.
+            edits: the scores, as they are and as they shall be.
+            moves: photos that leave ``data/`` or come into it.
+            carrying: whether to move them; if not, they are where they shall be.
+
+        Raises:
+            BeholderError: it can't be written; nothing has changed.
+        """
+        if not edits and not moves:
+            return Change(0, self._now(), who, kind, ())
+        if self._is_late:
+            self._write()  # what can't follow any more is told before more is taken
+        change = Change(self.position.seq + 1, self._now(), who, kind, tuple(edits), tuple(moves))
+        before = self.position
+        self.position = self.history.append(change)
+        self._history_stamp = _stamp(self.history.path)
+        self.sheet.apply(edits)
+        carried: list[Move] = []
+        try:
+            for move in moves if carrying else ():
+                carry(self.workspace, move)
+                carried.append(move)
+            if moves or len(self.sheet.scores) <= _AT_ONCE:
+                self._write()
+            else:
+                self._write_later()
+        except (BeholderError, OSError):
+            self._take_back(change, before, carried)
+            raise
+        return change
+
+    def take_news(self) -> list[Change]:
+        """Return the edits by other programs that were found since this was last asked; they are recorded first.
+
+        In a workspace that can't be written they are returned without being recorded, with seq 0.
+        """
+        with self._mutex:
+            self._refresh()
+            if self._moving or (self._outside and self._outside.edits):
+                try:
+                    with locked_scores(self.workspace):
+                        self._settle()
+                except NeedMissing:
+                    if self._outside and not self._outside.is_first:
+                        return [*self._taken(), Change(0, self._now(), "", "outside", self._outside.edits)]
+            return self._taken()
+
+    def flush(self) -> None:
+        """Let ``scores.txt`` follow now.
+
+        Raises:
+            BeholderError: it can't be written; what was scored is in the history all the same.
+        """
+        with self._mutex:
+            self._stop_timer()
+            self._refresh()
+            if self._file is None or self._file.position != self.position:
+                self._is_late = True
+                with locked_scores(self.workspace):
+                    self._settle()
+                    if self._file is None or self._file.position != self.position:
+                        self._write()
+            self._is_late = False
+
+    def close(self) -> None:
+        """Write what this store has not written yet."""
+        with self._mutex:
+            if self._timer is not None or self._is_late:
+                self.flush()
+
+    # --- reading
+
+    def _refresh(self) -> None:
+        seen = (_stamp(self.workspace.scores_file), self.scale)
+        if seen == self._seen:
+            if self._file is not None and self._follow():
+                return
+            if self._outside is not None and self._history_stamp == _stamp(self.history.path):
+                return
+        self._read()
+
+    def _read(self) -> None:
+        """Find out what the file is: a text of ours, which the history completes, or another program's."""
+        synced, is_note, content, stamp = self._steady()
+        scale = self.scale
+        version = synced.find(digest(content), _time(stamp)) if synced else None
+        if not is_note and content is None and not self.history.size():
+            version = NO_FILE
+        if version is not None and not self.history.holds(version.position):
+            version = None
+        may_follow = self._file is not None and self._read_scale == scale
+        self._seen = None
+        if version is not None and may_follow and self._follow():
+            self.sheet.comments = comment_lines(content or b"")
+        elif version is not None:
+            self._open(version, parse_scores(content or b"", scale, self.workspace.scores_file), synced)
+        else:
+            text = parse_scores(content or b"", scale, self.workspace.scores_file)
+            known = synced.current.position if synced and self.history.holds(synced.current.position) else None
+            self._compare(text, digest(content), known, is_note and synced is None)
+        self._file = version
+        self._is_noted = synced is not None and version is not None
+        self._stamp, self._read_scale = stamp, scale
+        self._seen = None if _is_fresh(stamp) else (stamp, scale)
+
+    def _steady(self) -> tuple[Synced | None, bool, bytes | None, _Stamp]:
+        """Return the note, whether there is one, the file's content and its stamp, when nobody is writing either."""
+        path = self.workspace.scores_file
+        for attempt in range(_TRIES):
+            synced, is_note = noted = read_synced(self._note)
+            stamp = _stamp(path)
+            with disk_errors(path):
+                try:
+                    content = path.read_bytes()
+                except (FileNotFoundError, NotADirectoryError):
+                    content = None
+            if attempt == _TRIES - 1:
+                break
+            is_ours = synced is not None and synced.find(digest(content), _time(stamp)) is not None
+            if not is_ours and _is_fresh(stamp, _REST):
+                time.sleep(_REST)  # an editor may be in the middle of writing it
+            elif stamp == _stamp(path) and noted == read_synced(self._note):
+                break
+        return synced, is_note, content, stamp
+
+    def _follow(self) -> bool:
+        """Take in what was appended to the history; say False where it is not the same history any more."""
+        stamp = _stamp(self.history.path)
+        if stamp != self._history_stamp:
+            if not self.history.holds(self.position):
+                return False
+            self._take(self.history.after(self.position))
+            self._history_stamp = stamp
+        if self._moving:
+            self._moving = self._unfinished(self._moving, read_synced(self._note)[0])
+        return True
+
+    def _take(self, changes: Sequence[Placed]) -> None:
+        for change, position in changes:
+            self.sheet.apply(change.edits)
+            self.position = position
+            if change.moves:
+                self._moving.append((change, position))
+            if change.kind == "outside" and change.seq:
+                self._news.append(change)
+
+    def _open(self, version: Version, text: ScoreText, synced: Synced | None) -> None:
+        """Take a text of ours, and what the history has beyond it."""
+        self._hear()
+        self._history_stamp = _stamp(self.history.path)
+        changes = self.history.after(version.position)
+        self.position = changes[-1][1] if changes else version.position
+        self.sheet = Sheet(ScoreText(replay((change for change, _ in changes), text.scores), text.comments))
+        self._moving = self._unfinished([placed for placed in changes if placed[0].moves], synced)
+        self._outside = None
+
+    def _compare(self, text: ScoreText, sha256: str, known: Position | None, is_lost: bool) -> None:
+        """Take another program's text: what it changed goes on top of what is there."""
+        self._hear()
+        self._history_stamp = _stamp(self.history.path)
+        changes = self.history.after(BEGINNING)
+        self.position = changes[-1][1] if changes else BEGINNING
+        since = _written(self._clock() - _STALE)
+        edits, base = outside_edits(text.scores, changes, known, since, is_lost=is_lost)
+        present = replay(change for change, _ in changes)
+        self.sheet = Sheet(ScoreText(present, text.comments))
+        self.sheet.apply(edits)
+        self._moving = []
+        if known:
+            self._moving = [placed for placed in changes if placed[0].moves and placed[1].end > known.end]
+        stands = self.sheet.scores == text.scores
+        is_first = known is None and self.position == BEGINNING
+        self._outside = _Outside(tuple(edits), Version(sha256, base), is_first, stands)
+
+    def _hear(self) -> None:
+        """Note what other programs did since the last look, before everything is read anew."""
+        if self.position != BEGINNING and self.history.holds(self.position):
+            fresh = self.history.after(self.position)
+            self._news += [change for change, _ in fresh if change.kind == "outside" and change.seq]
+
+    def _unfinished(self, moving: Sequence[Placed], synced: Synced | None) -> list[Placed]:
+        end = synced.current.position.end if synced else self.position.end
+        return [(change, position) for change, position in moving if position.end > end]
+
+    # --- writing, under the lock
+
+    def _settle(self) -> None:
+        """Bring the disk into order before a change: no edit unrecorded, no move half done, the file noted."""
+        self._refresh()
+        if self._outside is not None:
+            self._record(self._outside)
+        elif not self._is_noted and self._file is not None:
+            write_synced(self._note, Synced(self._file))
+            self._is_noted = True
+        if self._moving:
+            for change, _ in self._moving:
+                for move in change.moves:
+                    finish(self.workspace, move)
+            self._write()
+
+    def _record(self, found: _Outside) -> None:
+        """Put another program's edit into the history; the sheet has it already."""
+        if found.edits:
+            seq = 0 if found.is_first else self.position.seq + 1
+            change = Change(seq, self._now(), "", "outside", found.edits)
+            self.position = self.history.append(change)
+            self._history_stamp = _stamp(self.history.path)
+            if seq:
+                self._news.append(change)
+        self._outside, self._is_noted = None, True
+        if found.stands:
+            self._file = Version(found.version.sha256, self.position)
+            write_synced(self._note, Synced(self._file))
+        else:
+            self._file = found.version
+            self._write()
+
+    def _write(self) -> None:
+        """Replace the file. The note goes first: whenever this is cut short, the file is one of the two noted."""
+        assert self._file is not None
+        path, before = self.workspace.scores_file, self._file
+        content = self.sheet.content()
+        version = Version(digest(content), self.position)
+        is_same = version.sha256 == before.sha256
+        write_synced(self._note, Synced(version, None if is_same else before, _time(self._stamp)))
+        self._moving = []
+        if not is_same:
+            if _stamp(path) != self._stamp:
+                self._write_later()  # another program was quicker; the next look takes its edit in first
+                return
+            write_bytes(path, content, flush="content")  # the history is flushed already; a folder's entry may wait
+            self._stamp = _stamp(path)
+            self._seen = None if _is_fresh(self._stamp) else (self._stamp, self._read_scale)
+        self._file = version
+        self._is_late = False
+
+    def _take_back(self, change: Change, before: Position, carried: Sequence[Move]) -> None:
+        """Let a change not have happened, after a later step of it failed."""
+        appended, file = self.position, self._file
+        self._file = self._seen = None  # where this fails too, the disk is read anew
+        for move in reversed(carried):
+            carry(self.workspace, move._replace(out=not move.out))
+        self.history.cut(appended)
+        self._history_stamp = _stamp(self.history.path)
+        self.position, self._file = before, file
+        self.sheet.apply([Edit(edit.name, edit.new, edit.old) for edit in change.edits])
+        if _stamp(self.workspace.scores_file) != self._stamp:
+            self._stamp = _stamp(self.workspace.scores_file)
+            self._write()
+
+    def _write_later(self) -> None:
+        if self._timer is not None:
+            return
+        self._timer = threading.Timer(_DELAY, self._flush_quietly)
+        self._timer.daemon = True
+        atexit.register(self._flush_quietly)
+        try:
+            self._timer.start()
+        except RuntimeError:  # Python is ending and starts no more threads
+            self._stop_timer()
+            self._write()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            atexit.unregister(self._flush_quietly)
+
+    def _flush_quietly(self) -> None:
+        # Nobody listens here, and nothing is lost: the next change or `close` tells what is wrong.
+        with contextlib.suppress(BeholderError):
+            self.flush()
+
+    def _taken(self) -> list[Change]:
+        news, self._news = self._news, []
+        return news
+
+    def _now(self) -> str:
+        return _written(self._clock())
+
+
+def _written(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return what shows that a file is another one, or has changed; an empty tuple where it is missing."""
+    with disk_errors(path):
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _time(stamp: _Stamp) -> int:
+    return stamp[2] if stamp else 0
+
+
+def _is_fresh(stamp: _Stamp, seconds: float = _FRESH) -> bool:
+    return bool(stamp) and abs(time.time_ns() - stamp[2]) < seconds * 1e9

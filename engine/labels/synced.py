@@ -1,0 +1,114 @@
+"""Which texts of ``scores.txt`` are our own, and how far each goes along the history.
+
+The history is written first; ``scores.txt`` follows it. What its next text will be is noted here before it is replaced,
+beside what it is until then. So whoever finds it, also after a crash, knows which changes are not in it yet; and a text
+that is noted nowhere was written by another program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.labels.history import BEGINNING, Position
+from engine.storage import disk_errors, write_bytes
+
+
+@dataclass(frozen=True)
+class Version:
+    """One text of ``scores.txt``.
+
+    Args:
+        sha256: of its bytes, from `digest`; empty for no file.
+        position: the scores in it are those at this place of the history.
+    """
+
+    sha256: str
+    position: Position
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON-ready form."""
+        return {**self.position._asdict(), "sha256": self.sha256}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Version:
+        """Return the version that `to_dict` wrote.
+
+        Raises:
+            LookupError, TypeError, ValueError: it is none.
+        """
+        place = Position(int(data["seq"]), str(data["time"]), int(data["start"]), int(data["end"]))
+        if min(place.seq, place.start, place.end) < 0:
+            raise ValueError("negative")
+        return cls(str(data["sha256"]), place)
+
+
+NO_FILE = Version("", BEGINNING)
+
+
+@dataclass(frozen=True)
+class Synced:
+    """The two texts of ours that ``scores.txt`` may have.
+
+    Args:
+        current: the one that was written last, or is about to be.
+        previous: the one that it replaces; None where that can't be on the disk any more.
+        previous_time: when that one was last changed, in ns since 1970: the same text from a later time is no longer
+            the one to be replaced, but somebody's wish to go back to it.
+    """
+
+    current: Version
+    previous: Version | None = None
+    previous_time: int = 0
+
+    def find(self, sha256: str, time: int) -> Version | None:
+        """Return the version that a file is; None if it is another program's.
+
+        Args:
+            sha256: of its content, from `digest`.
+            time: of its last change, in ns since 1970; 0 for no file.
+        """
+        if sha256 == self.current.sha256:
+            return self.current
+        if self.previous and sha256 == self.previous.sha256 and time == self.previous_time:
+            return self.previous
+        return None
+
+
+def digest(content: bytes | None) -> str:
+    """Return the SHA-256 of a file's content, as 64 hexadecimal digits; an empty text for no file."""
+    return "" if content is None else hashlib.sha256(content).hexdigest()
+
+
+def read_synced(path: Path) -> tuple[Synced | None, bool]:
+    """Return what was noted last, None for nothing, and whether there is a note, though it may not be readable.
+
+    Raises:
+        BeholderError: the file can't be read.
+    """
+    with disk_errors(path):
+        try:
+            content = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None, False
+    try:
+        data = json.loads(content)
+        previous = Version.from_dict(data["previous"]) if data["previous"] else None
+        return Synced(Version.from_dict(data), previous, int(data["previous_time"])), True
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return None, True
+
+
+def write_synced(path: Path, synced: Synced) -> None:
+    """Note the versions. A power cut may take the note away: the history then tells the versions apart, more slowly.
+
+    Raises:
+        BeholderError: the disk is full or read-only; what was noted before stays.
+    """
+    previous = synced.previous.to_dict() if synced.previous else None
+    data = {**synced.current.to_dict(), "previous": previous, "previous_time": synced.previous_time}
+    write_bytes(path, json.dumps(data).encode("ascii") + b"\n", flush="nothing")
