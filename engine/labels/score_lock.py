@@ -12,6 +12,7 @@ from engine.storage import disk_errors
 from engine.workspace import Workspace
 
 LOCK_SECONDS = 20.0
+_POLL_SECONDS = 0.003  # a change takes about as long; waiting longer would let a busy program starve the others
 
 
 @contextlib.contextmanager
@@ -39,7 +40,7 @@ def locked_scores(workspace: Workspace, seconds: float = LOCK_SECONDS) -> Iterat
     with contextlib.ExitStack() as stack:
         try:
             with disk_errors(path):
-                stack.enter_context(FileLock(path, timeout=seconds))
+                stack.enter_context(FileLock(path, timeout=seconds, poll_interval=_POLL_SECONDS))
         except Timeout as error:
             raise BeholderError(
                 "Another program has held the scores of {path} for {seconds} seconds.",
