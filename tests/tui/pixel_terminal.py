@@ -118,6 +118,12 @@ class PixelTerminal:
             rest, self._rest = rest[: unfinished.start()], rest[unfinished.start() :]
         self._write_cells(rest)
 
+    def resize(self, size: Cell) -> None:
+        """Take another number of columns and rows; what lies outside is gone."""
+        self.size = size
+        self.screen.resize(size[1], size[0])
+        self.pixels = {(x, y): number for (x, y), number in self.pixels.items() if x < size[0] and y < size[1]}
+
     def _write_cells(self, text: str) -> None:
         self._stream.feed(_UNKNOWN.sub("", text))
 

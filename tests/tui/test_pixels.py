@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 from rich.cells import cell_len
+from rich.color import ColorSystem
+from textual.app import ComposeResult
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Static
 
+import tui
+from engine.errors import Message, UsageError
+from engine.workspace import Workspace
+from tests.tui.piloting import wait_for
 from tests.tui.pixel_terminal import PixelTerminal, decode_sixel
+from tui.app import BeholderApp
 from tui.pixels.kitty import NUMBERS, as_png, deletion, diacritics, placeholder_strips, transmission
 from tui.pixels.picture import Way, encoded
 from tui.pixels.sixel import sixels
+from tui.terminal_probe import Graphics, PixelMode
+from tui.widgets.photo import Photo
 
 
 def painted(size: tuple[int, int]) -> Image.Image:
@@ -131,3 +147,197 @@ def test_a_slow_line_is_sent_far_less() -> None:
     for mode in ("kitty", "sixel"):
         whole, few = (len(encoded(image, Way(mode, (10, 20), few_colours=few)).data) for few in (False, True))  # type: ignore[arg-type]
         assert few < whole / 2
+
+
+class Watched(BeholderApp):
+    """The app, writing to a terminal of ours."""
+
+    CSS_PATH = [Path(tui.__file__).parent / name for name in ("app.tcss", "screens/home.tcss")]  # noqa: RUF012
+
+    def __init__(
+        self, workspace: Workspace, mode: str, terminal: PixelTerminal, *, low_bandwidth: bool = False
+    ) -> None:
+        graphics = Graphics(cast("PixelMode", mode), Message(""), terminal.cell)
+        super().__init__(workspace, "en", pictures=mode, low_bandwidth=low_bandwidth, graphics=graphics)
+        self.console._color_system = ColorSystem.TRUECOLOR
+        self.terminal = terminal
+
+    @property
+    def is_headless(self) -> bool:
+        """Let frames be written."""
+        if self._driver is not None:
+            self._driver.write = self.terminal.write  # type: ignore[method-assign]
+        return False
+
+
+class Room(Screen[None]):
+    """One large photo above a line of text."""
+
+    CSS = "Photo { margin: 1 3; } #below { height: 2; }"
+
+    def compose(self) -> ComposeResult:
+        yield Photo()
+        yield Static("below", id="below")
+
+
+@asynccontextmanager
+async def shown(
+    folder: Path, mode: str, *, low_bandwidth: bool = False
+) -> AsyncIterator[tuple[Pilot[None], Watched, Photo, PixelTerminal]]:
+    """Show a wide and a high photo in the folder; yield when the wide one is on the terminal."""
+    for name, size in (("wide.png", (400, 200)), ("high.png", (150, 300))):
+        painted(size).save(folder / name)
+    terminal = PixelTerminal()
+    app = Watched(Workspace(folder / "album"), mode, terminal, low_bandwidth=low_bandwidth)
+    async with app.run_test(size=terminal.size, notifications=True) as pilot:
+        await app.push_screen(Room())
+        photo = app.screen.query_one(Photo)
+        photo.show(folder / "wide.png")
+        await until_shown(pilot, photo, terminal)
+        yield pilot, app, photo, terminal
+
+
+async def until_shown(pilot: Pilot[None], photo: Photo, terminal: PixelTerminal) -> None:
+    await wait_for(pilot, lambda: photo.is_loaded and place_of(terminal) is not None, "the pixels are there")
+
+
+def place_of(terminal: PixelTerminal) -> tuple[int, int, int, int] | None:
+    kitty = terminal.placeholders()
+    return kitty[1] if kitty is not None else terminal.pixel_place
+
+
+def picture_of(terminal: PixelTerminal) -> Image.Image:
+    kitty = terminal.placeholders()
+    return (
+        terminal.kitty[kitty[0]].image if kitty is not None else terminal.sixels[next(iter(terminal.pixels.values()))]
+    )
+
+
+BOTH = pytest.mark.parametrize("mode", ["kitty", "sixel"])
+
+
+@BOTH
+async def test_a_photo_is_drawn_sharp_and_in_the_middle(tmp_path: Path, mode: str) -> None:
+    async with shown(tmp_path, mode) as (_, _, _, terminal):
+        left, top, columns, rows = place_of(terminal) or (0, 0, 0, 0)
+        assert (left, columns) == (3, 74)
+        assert columns * 10 / (rows * 20) == pytest.approx(2, rel=0.05)
+        assert abs((top - 1) - (terminal.size[1] - 2 - 1 - top - rows)) <= 1
+        expected = painted((400, 200)).resize((740, 370), Image.Resampling.LANCZOS)
+        picture = picture_of(terminal).convert("RGB")
+        around = (picture.width - 740) // 2, (picture.height - 370) // 2
+        assert noise(picture.crop((*around, around[0] + 740, around[1] + 370)), expected) < 12
+        assert "below" in terminal.text
+
+
+@BOTH
+async def test_another_photo_takes_the_place_and_nothing_of_the_first_one_stays(tmp_path: Path, mode: str) -> None:
+    async with shown(tmp_path, mode) as (pilot, _, photo, terminal):
+        before = place_of(terminal)
+        photo.show(tmp_path / "high.png")
+        await wait_for(pilot, lambda: place_of(terminal) not in (None, before), "the other photo is there")
+        _, _, columns, rows = place_of(terminal) or (0, 0, 0, 0)
+        assert columns * 10 / (rows * 20) == pytest.approx(0.5, rel=0.1)
+        photo.show(None)
+        await wait_for(pilot, lambda: place_of(terminal) is None, "no photo is there")
+
+
+@BOTH
+async def test_zooming_shows_the_pixels_of_the_photo_one_to_one(tmp_path: Path, mode: str) -> None:
+    large = painted((2000, 1500))
+    large.save(tmp_path / "large.png")
+    async with shown(tmp_path, mode) as (pilot, _, photo, terminal):
+        photo.show(tmp_path / "large.png")
+        await wait_for(pilot, lambda: photo.is_loaded, "it is there")
+        photo.toggle_zoom()
+        await wait_for(pilot, lambda: photo.is_loaded and place_of(terminal) == (3, 1, 74, 20), "it fills the room")
+        await wait_for(pilot, lambda: picture_of(terminal).size == (740, 400), "the part is drawn")
+        middle = large.crop((630, 550, 1370, 950))
+        assert noise(picture_of(terminal), middle) < 12
+        photo.pan(-99, -99)
+        corner = large.crop((0, 0, 740, 400))
+        await wait_for(pilot, lambda: noise(picture_of(terminal), corner) < 12, "the corner is seen")
+
+
+@BOTH
+async def test_a_dialog_hides_the_pixels_and_gives_them_back(tmp_path: Path, mode: str) -> None:
+    async with shown(tmp_path, mode) as (pilot, app, _, terminal):
+        place = place_of(terminal)
+        app.show_error(UsageError("Something is wrong.", remedy="Do it right."))
+        await wait_for(pilot, lambda: "Something is wrong." in terminal.text, "the dialog is there")
+        assert terminal.pixel_place is None
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: "Something is wrong." not in terminal.text, "the dialog is gone")
+        await wait_for(pilot, lambda: place_of(terminal) == place, "the pixels are back")
+
+
+async def test_a_notice_over_a_photo_is_read_and_leaves_no_hole(tmp_path: Path) -> None:
+    async with shown(tmp_path, "sixel") as (pilot, app, photo, terminal):
+        place = place_of(terminal)
+        app.notify("Look here", timeout=600)
+        await wait_for(pilot, lambda: "Look here" in terminal.text, "the notice is there")
+        photo.refresh()  # a frame while it is covered must not draw over the notice
+        await wait_for(pilot, lambda: not terminal.pixels, "the cells are seen instead")
+        assert "Look here" in terminal.text
+        app.clear_notifications()
+        await wait_for(pilot, lambda: terminal.pixels and place_of(terminal) == place, "the pixels are back")
+
+
+async def test_frames_elsewhere_send_no_pixels_again(tmp_path: Path) -> None:
+    async with shown(tmp_path, "sixel") as (pilot, app, _, terminal):
+        for text in ("first", "second", "third"):  # the first may still fall together with the app's own start
+            drawn = len(terminal.sixels)
+            app.screen.query_one("#below", Static).update(text, layout=False)
+            await wait_for(pilot, lambda: text in terminal.text, "the text is there")  # noqa: B023
+        assert len(terminal.sixels) == drawn
+        assert terminal.pixels
+
+
+@BOTH
+async def test_another_way_of_drawing_wipes_the_pixels(tmp_path: Path, mode: str) -> None:
+    async with shown(tmp_path, mode) as (pilot, _, photo, terminal):
+        assert photo.cells == "pixels"
+        photo.next_cells()
+        assert photo.cells == "half"
+        await wait_for(pilot, lambda: place_of(terminal) is None and "▄" in terminal.text, "half cells are there")
+        assert terminal.kitty == {} or mode == "sixel"
+        photo.next_cells()
+        photo.next_cells()
+        await until_shown(pilot, photo, terminal)
+
+
+@BOTH
+async def test_another_size_of_the_terminal_draws_again(tmp_path: Path, mode: str) -> None:
+    async with shown(tmp_path, mode) as (pilot, _, photo, terminal):
+        terminal.resize((60, 18))
+        await pilot.resize_terminal(60, 18)
+        await wait_for(pilot, lambda: photo.is_loaded, "it is drawn again")
+        await wait_for(pilot, lambda: (place_of(terminal) or (0, 0, 0, 0))[2] == 54, "it fits the room")
+
+
+async def test_a_terminal_keeps_few_pictures_and_none_after_the_end(tmp_path: Path) -> None:
+    async with shown(tmp_path, "kitty") as (pilot, app, photo, terminal):
+        for turn in range(6):
+            number = terminal.placeholders()
+            photo.show(tmp_path / ("high.png" if turn % 2 == 0 else "wide.png"))
+            await wait_for(pilot, lambda: terminal.placeholders() not in (None, number), "the other one is there")  # noqa: B023
+            assert len(terminal.kitty) <= 2
+        assert app.pixel_layer is not None
+    terminal.write(app.pixel_layer.farewell())
+    assert terminal.kitty == {}
+
+
+@BOTH
+async def test_a_slow_line_gets_fewer_and_coarser_pixels(tmp_path: Path, mode: str) -> None:
+    async with shown(tmp_path, mode, low_bandwidth=True) as (_, app, _, terminal):
+        assert picture_of(terminal).convert("RGB").getcolors(33) is not None
+        assert (place_of(terminal) or (0, 0, 99, 0))[2] <= 56
+        assert app.animation_level == "none"
+
+
+async def test_a_broken_photo_says_why_in_words(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\\x89PNG no more")
+    async with shown(tmp_path, "sixel") as (pilot, _, photo, terminal):
+        photo.show(tmp_path / "broken.png")
+        await wait_for(pilot, lambda: photo.problem, "the reason is known")
+        await wait_for(pilot, lambda: not terminal.pixels and photo.problem[:10] in terminal.text, "it is told")
