@@ -140,7 +140,19 @@ def _call(session: Session, arguments: list[str]) -> int:
 
 def build() -> typer.Typer:
     """Return the typer app with all commands, its texts in the present language."""
-    from tui.commands import backbones, demo, doctor, importing, jobs, models, predict, scores, train, workspace
+    from tui.commands import (
+        backbones,
+        demo,
+        doctor,
+        importing,
+        jobs,
+        models,
+        predict,
+        scores,
+        train,
+        trash,
+        workspace,
+    )
 
     app = typer.Typer(
         cls=HelpfulGroup,
@@ -151,6 +163,6 @@ def build() -> typer.Typer:
         options_metavar=t("cli.help.options_place"),
         subcommand_metavar=t("cli.help.command_place"),
     )
-    for group in (demo, workspace, importing, scores, backbones, train, jobs, models, predict, doctor):
+    for group in (demo, workspace, importing, scores, trash, backbones, train, jobs, models, predict, doctor):
         group.register(app)
     return app

@@ -14,6 +14,7 @@ from tui.i18n import LANGUAGES
 OPTIONS_WITH_VALUE = frozenset(
     {
         "--backbone",
+        "--filter",
         "--folds",
         "--format",
         "--model",

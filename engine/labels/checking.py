@@ -98,7 +98,7 @@ def _mend_scores(
     for problem in problems:
         if problem.kind == "doubled":
             name: str | None = problem.text
-            read = scores[problem.text]
+            read: float | None = scores[problem.text]
         else:
             name, read = _guessed(lines[problem.line - 1].raw, known, scale, scores)
         score = read if name is None else remembered.get(name, read)

@@ -16,7 +16,11 @@ from tui.global_options import OPTIONS_WITH_VALUE, take_global_options
 from tui.i18n import set_language
 
 GROUPS = {
-    "scores": ("list", "set", "undo", "redo", "history", "export"),
+    "scores": (
+        *("list", "set", "add", "rm", "shift", "rescale", "flag", "undo", "redo", "history", "export", "check"),
+        "consistency",
+    ),
+    "trash": ("list", "empty"),
     "backbones": ("list",),
     "jobs": ("list", "follow", "cancel", "logs"),
     "models": ("list", "show", "rm"),
@@ -92,7 +96,7 @@ def test_all_options_with_a_value_are_known_to_the_global_ones() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["trian"], "Choose one of: train."),
+        (["trian"], "Choose one of: train, trash."),
         (["scores", "lst"], "scores lst"),
         (["train", "--bakbone", "x"], "Did you mean --backbone?"),
         (["train", "taste", "more"], "too many: more"),

@@ -30,7 +30,8 @@ def register(app: typer.Typer) -> None:
         "import",
         import_photos,
         help=t("cli.import.help"),
-        example="beholder import ~/Pictures --dry-run\nbeholder import ~/Pictures --scores ratings.csv --scale 1-5",
+        example="beholder import ~/Pictures --dry-run\nbeholder import ~/Pictures --scores ratings.csv --scale 1-5"
+        "\nbeholder import ~/Pictures --stars",
     )
 
 
@@ -39,6 +40,7 @@ def import_photos(
     folder: Annotated[str, typer.Argument(metavar="FOLDER", help=t("cli.import.folder"))],
     scores: Annotated[Path | None, typer.Option("--scores", metavar="FILE.csv", help=t("cli.import.scores"))] = None,
     pattern: Annotated[str, typer.Option("--pattern", metavar="REGEX", help=t("cli.import.pattern"))] = "",
+    stars: Annotated[bool, typer.Option("--stars", help=t("labels.import_stars"))] = False,
     scale: Annotated[str, typer.Option("--scale", metavar="LO-HI", help=t("cli.import.scale"))] = "",
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help=t("cli.import.recursive"))] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=t("cli.import.dry_run"))] = False,
@@ -50,7 +52,7 @@ def import_photos(
     session = Session.of(context)
     console, workspace = session.console, session.workspace
     options = ImportOptions(
-        given_path(folder), scores, pattern or None, Scale.parse(scale) if scale else None, recursive
+        given_path(folder), scores, pattern or None, Scale.parse(scale) if scale else None, recursive, stars
     )
     with StopSwitch(console) as stop, ProgressLine(console) as progress:
         plan = finish(plan_import(workspace, options, should_stop=stop), progress)

@@ -1,23 +1,25 @@
-"""``beholder scores``: list, set, undo, redo, history and export the labels."""
+"""``beholder scores``: list and export the labels, and tell how they came about and how consistent they are."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from engine.errors import UsageError, display_name
+from engine.errors import display_name
 from engine.workspace import format_score
+from tui.commands import score_check, score_edits
+from tui.commands.label_words import all_entries, local_time, size_text
 from tui.help_pages import add_command, add_group
-from tui.i18n import t
+from tui.i18n import t, texts
 from tui.session import Session
 
 if TYPE_CHECKING:
     from engine.labels.scorebook import Change, Entry
-
-_NONE = {"-", "none", ""}
 
 
 def register(app: typer.Typer) -> None:
@@ -25,17 +27,22 @@ def register(app: typer.Typer) -> None:
     group = add_group(
         app, "scores", help=t("cli.scores.help"), example="beholder scores set sunset.jpg 85", default=bare
     )
-    add_command(group, "list", list_scores, help=t("cli.scores.list.help"), example="beholder scores list --sort score")
     add_command(
         group,
-        "set",
-        set_score,
-        help=t("cli.scores.set.help"),
-        example="beholder scores set sunset.jpg 85\nbeholder scores set sunset.jpg -",
-        context_settings={"ignore_unknown_options": True},  # a negative score looks like an option
+        "list",
+        list_scores,
+        help=t("cli.scores.list.help"),
+        example='beholder scores list --sort score\nbeholder scores list --filter "score>80 changed today"',
     )
-    add_command(group, "undo", undo, help=t("cli.scores.undo.help"), example="beholder scores undo")
-    add_command(group, "redo", redo, help=t("cli.scores.redo.help"), example="beholder scores redo")
+    score_edits.register(group)
+    score_check.register(group)
+    add_command(
+        group,
+        "consistency",
+        tell_consistency,
+        help=t("labels.consistency.help"),
+        example="beholder scores consistency",
+    )
     add_command(group, "history", history, help=t("cli.scores.history.help"), example="beholder scores history")
     add_command(group, "export", export, help=t("cli.scores.export.help"), example="beholder scores export scores.csv")
 
@@ -52,94 +59,107 @@ def bare(
 def list_scores(
     context: typer.Context,
     unscored: Annotated[bool, typer.Option("--unscored", help=t("cli.scores.list.unscored"))] = False,
+    filter_text: Annotated[str, typer.Option("--filter", metavar="TEXT", help=t("labels.filter"))] = "",
     sort: Annotated[
-        Literal["name", "score"], typer.Option("--sort", metavar="name|score", help=t("cli.scores.list.sort"))
+        Literal["name", "score", "guess", "difference", "size", "date", "changed"],
+        typer.Option("--sort", metavar="COLUMN", help=t("labels.list.sort")),
     ] = "name",
     as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> None:
     """Print the photos with their scores."""
     from engine.labels.scorebook import ScoreBook
+    from tui.filter_words import photo_filter
 
     session = Session.of(context)
-    entries = ScoreBook(session.existing_workspace()).entries()
-    chosen = [entry for entry in entries if not unscored or entry.score is None]
-    if sort == "score":
-        chosen.sort(key=lambda entry: -entry.score if entry.score is not None else float("inf"))
+    with ScoreBook(session.existing_workspace()) as book:
+        entries = all_entries(book)
+    keep = photo_filter(filter_text)
+    chosen = [entry for entry in entries if keep(entry) and not (unscored and entry.score is not None)]
+    if sort != "name":
+        chosen = _by(sort, chosen)
     if as_json:
-        session.console.json([{"name": entry.name, "score": entry.score} for entry in chosen])
+        session.console.json([_as_dict(entry) for entry in chosen])
         return
     if chosen:
-        headings = [t("cli.table.photo"), t("cli.table.score"), ""]
-        session.console.table(headings, [_row(entry) for entry in chosen], right=[1])
+        _show(session, chosen, sort)
     scored = sum(entry.score is not None for entry in entries)
+    if len(chosen) < len(entries):
+        session.console.note(t("labels.list.shown", n=len(chosen), all=len(entries)))
     session.console.note(t("cli.scores.list.count", scored=scored, unscored=len(entries) - scored))
 
 
-def _row(entry: Entry) -> tuple[str, str | None, str]:
-    missing = "" if entry.present else t("cli.scores.list.missing")
-    return entry.name, format_score(entry.score) or None, missing
+def _by(column: str, entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries with the most, largest or newest first, those where it is not known last."""
+    value = _VALUES[column]
+    known = [entry for entry in entries if value(entry) is not None]
+    unknown = [entry for entry in entries if value(entry) is None]
+    return [*sorted(known, key=value, reverse=True), *unknown]
 
 
-def set_score(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help=t("cli.scores.set.name"))],
-    score: Annotated[str, typer.Argument(metavar="SCORE", help=t("cli.scores.set.score"))],
-    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
-) -> None:
-    """Give one photo a score, or take its score away."""
-    from engine.labels.scorebook import ScoreBook
-
-    session = Session.of(context)
-    change = ScoreBook(session.existing_workspace()).set(name, _parse_score(score))
-    _say_change(session, change, as_json)
+_VALUES: dict[str, Callable[[Entry], Any]] = {
+    "score": lambda entry: entry.score,
+    "guess": lambda entry: entry.guess,
+    "difference": lambda entry: None if entry.difference is None else abs(entry.difference),
+    "size": lambda entry: entry.size,
+    "date": lambda entry: entry.modified,
+    "changed": lambda entry: entry.changed or None,
+}
 
 
-def _parse_score(text: str) -> float | None:
-    if text.strip().lower() in _NONE:
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise UsageError(
-            "“{text}” is not a score.", remedy="Write a number such as 85, or - for no score.", text=text
-        ) from error
+def _as_dict(entry: Entry) -> dict[str, object]:
+    modified = None if entry.modified is None else datetime.fromtimestamp(entry.modified, UTC)
+    return {
+        "name": entry.name,
+        "score": entry.score,
+        "guess": entry.guess,
+        "difference": entry.difference,
+        "present": entry.present,
+        "flagged": entry.flagged,
+        "size": entry.size,
+        "modified": modified.isoformat(timespec="seconds") if modified else None,
+        "source": entry.source or None,
+        "changed": entry.changed or None,
+    }
 
 
-def undo(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
-) -> None:
-    """Take the last change back."""
-    from engine.labels.scorebook import ScoreBook
-
-    session = Session.of(context)
-    _say_change(session, ScoreBook(session.existing_workspace()).undo(), as_json)
-
-
-def redo(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
-) -> None:
-    """Make the last change that was taken back again."""
-    from engine.labels.scorebook import ScoreBook
-
-    session = Session.of(context)
-    _say_change(session, ScoreBook(session.existing_workspace()).redo(), as_json)
+def _show(session: Session, entries: Sequence[Entry], sort: str) -> None:
+    """Print a table: guesses where there are any, and the column by which it is sorted."""
+    columns = ["name", "score"]
+    if any(entry.guess is not None for entry in entries):
+        columns += ["guess", "difference"]
+    if sort not in (*columns, "guess", "difference"):
+        columns.append(sort)
+    headings = [t(f"labels.column.{column}") for column in columns]
+    rows = [[*(_cell(entry, column) for column in columns), _states(entry)] for entry in entries]
+    numbers = [place for place, column in enumerate(columns) if column not in {"name", "changed", "date"}]
+    session.console.table([*headings, ""], rows, right=numbers)
 
 
-def _say_change(session: Session, change: Change, as_json: bool) -> None:
-    if as_json:
-        session.console.json(change.to_dict())
-        return
-    for edit in change.edits:
-        session.console.line(
-            t(
-                "cli.scores.changed",
-                name=display_name(edit.name),
-                old=format_score(edit.old) or "–",
-                new=format_score(edit.new) or "–",
-            )
-        )
+def _cell(entry: Entry, column: str) -> str | None:
+    match column:
+        case "name":
+            return entry.name
+        case "score":
+            return format_score(entry.score) or None
+        case "guess":
+            return None if entry.guess is None else f"{entry.guess:.1f}"
+        case "difference":
+            return None if entry.difference is None else f"{entry.difference:+.1f}"
+        case "size":
+            return size_text(entry.size)
+        case "date":
+            return None if entry.modified is None else f"{datetime.fromtimestamp(entry.modified):%Y-%m-%d %H:%M:%S}"
+        case _:
+            return local_time(entry.changed) or None
+
+
+def _states(entry: Entry) -> str:
+    words = []
+    if not entry.present:
+        words.append(t("cli.scores.list.missing"))
+    if entry.flagged:
+        words.append(t("labels.list.flagged"))
+    return ", ".join(words)
 
 
 def history(
@@ -150,29 +170,36 @@ def history(
     from engine.labels.scorebook import ScoreBook
 
     session = Session.of(context)
-    changes = ScoreBook(session.existing_workspace()).history()
-    rows = [
-        {
-            "seq": change.seq,
-            "time": str(change.time),
-            "who": change.who,
-            "kind": change.kind,
-            "name": edit.name,
-            "old": edit.old,
-            "new": edit.new,
-        }
-        for change in changes
-        for edit in change.edits
-    ]
+    with ScoreBook(session.existing_workspace()) as book:
+        changes = book.history()
+    rows = [row for change in changes for row in _history_rows(change)]
     if as_json:
         session.console.json(rows)
         return
     columns = ("seq", "time", "who", "kind", "name", "old", "new")
     headings = [t(f"cli.history.{column}") for column in columns]
-    cells = [
-        [row[column] if column not in {"old", "new"} else _number(row[column]) for column in columns] for row in rows
-    ]
+    cells = [[_history_cell(row, column) for column in columns] for row in rows]
     session.console.table(headings, cells, right=[0, 5, 6])
+
+
+def _history_rows(change: Change) -> list[dict[str, object]]:
+    """Return a row for each score that changed, and for each photo that moved without one."""
+    said = {"seq": change.seq, "time": str(change.time), "who": change.who, "kind": change.kind}
+    moved = {move.name: "out" if move.out else "in" for move in change.moves}
+    rows = []
+    for edit in change.edits:
+        photo = moved.pop(edit.name, None)
+        rows.append({**said, "name": edit.name, "old": edit.old, "new": edit.new, "photo": photo})
+    return rows + [{**said, "name": name, "old": None, "new": None, "photo": photo} for name, photo in moved.items()]
+
+
+def _history_cell(row: Mapping[str, object], column: str) -> object:
+    value = row[column]
+    if column == "time":
+        return local_time(str(value))
+    if column == "kind":
+        return t(f"labels.kind.{value}") if f"labels.kind.{value}" in texts("en") else value
+    return _number(value) if column in {"old", "new"} else value
 
 
 def _number(value: object) -> str | None:
@@ -190,9 +217,38 @@ def export(
     session = Session.of(context)
     out = None if file == "-" else Path(file)
     form = "csv" if out is None else format_of(out)
-    scores = ScoreBook(session.existing_workspace()).scores()
+    with ScoreBook(session.existing_workspace()) as book:
+        scores = book.scores()
     raw = out is not None or not sys.stdout.isatty()
     rows = [{"name": name if raw else display_name(name), "score": score} for name, score in scores.items()]
     count = write_rows(rows, ("name", "score"), out, form)
     if out is not None:
         session.console.note(t("cli.scores.export.done", n=count, path=display_name(out)))
+
+
+def tell_consistency(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> None:
+    """Print how well second ratings, given blind, agree with the first ones."""
+    from dataclasses import asdict
+
+    from engine.labels.rerates import consistency, read_rerates
+
+    session = Session.of(context)
+    workspace = session.existing_workspace()
+    found = consistency(read_rerates(workspace), workspace.scale)
+    if as_json:
+        known = asdict(found) if found.n else {**dict.fromkeys(asdict(found)), "n": 0}
+        session.console.json(known)
+        return
+    if not found.n:
+        session.console.paragraph(t("labels.consistency.none"))
+        return
+    console = session.console
+    console.line(t("labels.consistency.n", n=found.n))
+    console.line(t("labels.consistency.mae", points=f"{found.mae:.2f}", share=f"{found.share:.1%}"))
+    console.line(t("labels.consistency.bias", points=f"{found.bias:+.2f}"))
+    if found.srcc is not None:
+        console.line(t("labels.consistency.srcc", srcc=f"{found.srcc:.3f}"))
+    console.note(t("labels.consistency.meaning"))
