@@ -95,7 +95,7 @@ def open_app(session: Session, language: str | None = None) -> int:
         session: the workspace that it shows, and how photos are to be drawn.
         language: what was asked for; None means: as the workspace's settings or the terminal say.
     """
-    asked = session.pictures or _saved_pictures(session.workspace)
+    asked = session.wanted_pictures()
     graphics = None
     if asked not in CELL_MODES:
         with terminate_interrupts():
@@ -115,13 +115,6 @@ def open_app(session: Session, language: str | None = None) -> int:
             with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
                 print(app.pixel_layer.farewell(), end="", flush=True)
     return app.return_code or 0
-
-
-def _saved_pictures(workspace: Workspace) -> str:
-    try:
-        return workspace.settings().pictures or "half"
-    except BeholderError:
-        return "half"  # the app tells what is wrong with the settings
 
 
 def _call(session: Session, arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import typer
 
-from engine.errors import NotFound
+from engine.errors import BeholderError, NotFound
 from engine.workspace import Workspace
 from tui.console import Console
 
@@ -33,6 +33,13 @@ class Session:
         session = context.find_object(cls)
         assert session is not None
         return session
+
+    def wanted_pictures(self) -> str:
+        """Return how photos are to be drawn, one of `PICTURES`: as asked for, else as the workspace remembers."""
+        try:
+            return self.pictures or self.workspace.settings().pictures or "half"
+        except BeholderError:
+            return "half"  # whoever needs the settings tells what is wrong with them
 
     def existing_workspace(self) -> Workspace:
         """Return the workspace.

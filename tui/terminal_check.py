@@ -9,18 +9,24 @@ from collections.abc import Mapping
 
 from engine.diagnosis import Finding
 from engine.errors import Message
+from tui.terminal_probe import CELL_MODES, find_graphics, in_multiplexer, never_asked
 
-_GRAPHICS = ("kitty", "ghostty", "wezterm", "iterm", "foot", "mlterm", "contour", "konsole")
+_USED = {
+    "half": Message("Photos are drawn with half cells."),
+    "quadrant": Message("Photos are drawn with quadrant cells."),
+    "pixels": Message("Photos are drawn with real pixels."),
+}
 _SMALLEST = (80, 24)
 
 
-def check_terminal(environ: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Return one finding for each thing that the app needs of a terminal.
+def check_terminal(asked: str = "half", environ: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Return one finding or more for each thing that the app needs of a terminal.
 
     Args:
+        asked: how photos are to be drawn, one of `PICTURES`; the terminal is asked whether it has pixels.
         environ: the environment variables.
     """
-    return [_size(), _colours(environ), _characters(), _pictures(environ), *_multiplexer(environ)]
+    return [_size(), _colours(environ), _characters(), *_pictures(environ, asked), *_multiplexer(environ)]
 
 
 def _size() -> Finding:
@@ -70,11 +76,19 @@ def _characters() -> Finding:
     )
 
 
-def _pictures(environ: Mapping[str, str]) -> Finding:
-    known = " ".join(environ.get(name, "") for name in ("TERM", "TERM_PROGRAM", "LC_TERMINAL")).lower()
-    if environ.get("KITTY_WINDOW_ID") or any(name in known for name in _GRAPHICS):
-        return Finding("pictures", "ok", Message("The terminal can draw real pictures; the app uses coloured cells."))
-    return Finding("pictures", "ok", Message("Photos are drawn with coloured cells."))
+def _pictures(environ: Mapping[str, str], asked: str) -> list[Finding]:
+    reason = never_asked(environ)
+    graphics = find_graphics("auto" if asked in CELL_MODES else asked, environ, keep_typed=True)
+    says = [] if reason is not None and not sys.stdout.isatty() else [Finding("pictures", "ok", graphics.reason)]
+    if asked in CELL_MODES or graphics.mode:
+        remedy = Message("")
+        if asked in CELL_MODES and graphics.mode:
+            remedy = Message("For real pixels, start with: beholder --pictures auto")
+        elif asked in CELL_MODES and in_multiplexer(environ):
+            remedy = Message("For real pixels, start it outside of them with: beholder --pictures auto")
+        return [*says, Finding("pictures", "ok", _USED[asked if asked in CELL_MODES else "pixels"], remedy)]
+    remedy = Message("kitty, Ghostty, foot and WezTerm have them; --pictures half asks for cells.")
+    return [*says, Finding("pictures", "warn", Message("Real pixels are asked for, but half cells are drawn."), remedy)]
 
 
 def _multiplexer(environ: Mapping[str, str]) -> list[Finding]:

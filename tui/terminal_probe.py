@@ -95,7 +95,7 @@ def never_asked(environ: Mapping[str, str] = os.environ) -> Message | None:
         environ: the environment variables.
     """
     kind = environ.get("TERM", "")
-    if environ.get("TMUX") or environ.get("STY") or kind.startswith(("tmux", "screen")):
+    if in_multiplexer(environ):
         return Message("tmux and screen don't keep pixels in place; beholder never sends them there.")
     if kind in _TOO_SIMPLE:
         return Message("A terminal of the type “{term}” has no pixels.", {"term": kind})
@@ -106,12 +106,18 @@ def never_asked(environ: Mapping[str, str] = os.environ) -> Message | None:
     return None
 
 
-def find_graphics(asked: str, environ: Mapping[str, str] = os.environ) -> Graphics:
+def in_multiplexer(environ: Mapping[str, str] = os.environ) -> bool:
+    """Say whether tmux or screen stands between this process and the terminal."""
+    return bool(environ.get("TMUX") or environ.get("STY")) or environ.get("TERM", "").startswith(("tmux", "screen"))
+
+
+def find_graphics(asked: str, environ: Mapping[str, str] = os.environ, *, keep_typed: bool = False) -> Graphics:
     """Ask the terminal of this process and say how it can draw pixels.
 
     Args:
         asked: ``auto``, ``kitty`` or ``sixel``.
         environ: the environment variables.
+        keep_typed: see `ask_terminal`.
     """
     reason = never_asked(environ)
     if reason is not None:
@@ -120,10 +126,9 @@ def find_graphics(asked: str, environ: Mapping[str, str] = os.environ) -> Graphi
     assert sys.__stdout__ is not None
     afar = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
     sys.__stdout__.flush()
-    answers = ask_terminal(
-        sys.__stdin__.fileno(), sys.__stdout__.fileno(), patience=_PATIENCE_AFAR if afar else _PATIENCE
-    )
-    return choose(asked, answers)
+    source, target = sys.__stdin__.fileno(), sys.__stdout__.fileno()
+    patience = _PATIENCE_AFAR if afar else _PATIENCE
+    return choose(asked, ask_terminal(source, target, patience=patience, keep_typed=keep_typed))
 
 
 def choose(asked: str, answers: Answers) -> Graphics:
@@ -171,13 +176,14 @@ def knows_placeholders(name: str) -> bool:
     return bool(found["ghostty"]) or (int(found["major"]), int(found["minor"])) >= _FIRST_KITTY
 
 
-def ask_terminal(source: int, target: int, *, patience: float = _PATIENCE) -> Answers:
+def ask_terminal(source: int, target: int, *, patience: float = _PATIENCE, keep_typed: bool = False) -> Answers:
     """Ask a terminal what it can draw; its settings are afterwards as they were, whatever happens.
 
     Args:
         source: file descriptor of the terminal, to read from.
         target: file descriptor of the terminal, to write to.
         patience: how long to wait for the first answer, in seconds.
+        keep_typed: rather ask nothing than read keys that were typed for another program.
 
     Returns:
         What it said; nothing heard if it said nothing in time, or went away.
@@ -185,7 +191,7 @@ def ask_terminal(source: int, target: int, *, patience: float = _PATIENCE) -> An
     talk = _Talk(source, target)
     try:
         with _unbuffered(source):
-            heard = talk.ask(_ALIVE, _POSITION, patience)
+            heard = not (keep_typed and talk.has_input()) and talk.ask(_ALIVE, _POSITION, patience)
             if heard and talk.ask(_WHO, _ATTRIBUTES, _PATIENCE_LATER) and knows_placeholders(talk.name):
                 talk.ask(_KITTY, _ATTRIBUTES, _PATIENCE_LATER)
     except (OSError, termios.error):
@@ -230,6 +236,10 @@ class _Talk:
                 return False
             self._came += data
         return True
+
+    def has_input(self) -> bool:
+        """Say whether something waits to be read."""
+        return bool(select.select([self._source], [], [], 0)[0])
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ def doctor(
 
     session = Session.of(context)
     console = session.console
-    findings = [*check_terminal(), *diagnose(session.workspace)]
+    findings = [*check_terminal(session.wanted_pictures()), *diagnose(session.workspace)]
     code = NeedMissing.exit_code if any(finding.state == "missing" for finding in findings) else 0
     if as_json:
         console.json(
