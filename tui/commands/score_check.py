@@ -57,10 +57,8 @@ def _show(session: Session, problems: Sequence[Problem]) -> None:
         for problem in alike[:_MOST_OF_A_KIND]:
             console.line(say(problem.message))
             if problem.outcome.template:
-                console.line(
-                    f"  {t('labels.check.repaired' if problem.repaired else 'labels.check.left')} "
-                    f"{say(problem.outcome)}"
-                )
+                key = "labels.check.repaired" if problem.repaired else "labels.check.left"
+                console.line(f"  {t(key, outcome=say(problem.outcome))}")
         if len(alike) > _MOST_OF_A_KIND:
             console.line(t("labels.more", n=len(alike) - _MOST_OF_A_KIND))
         if not all(problem.repaired or problem.outcome.template for problem in alike):
