@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
 import os
 import stat
 import struct
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -247,55 +244,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
         high = next((step for step in steps if largest <= step), float(largest))
     return image.convert("F").point(lambda value: value * (255.0 / high) + 0.5).convert("L")
-
-
-def thumbnail(path: Path, size: tuple[int, int], folder: Path | None = None) -> Image.Image:
-    """Return the picture made to fit into `size`, from the cache where it is there.
-
-    Args:
-        path: the picture.
-        size: (width, height) in pixels; the aspect is kept, and nothing is enlarged.
-        folder: the cache; None for no cache.
-
-    Raises:
-        ImageError: as `open_image`.
-    """
-    cached = _cache_file(path, size, folder) if folder else None
-    if cached and cached.is_file():
-        with contextlib.suppress(ImageError):  # a damaged cache file is made anew
-            return open_image(cached)
-    image = open_image(path, target=(size[0] * 2, size[1] * 2))
-    image.thumbnail(size, Image.Resampling.LANCZOS)
-    if cached:
-        with contextlib.suppress(OSError):  # a cache that can't be written only costs time
-            _save_thumbnail(image, cached)
-    return image
-
-
-def _cache_file(path: Path, size: tuple[int, int], folder: Path) -> Path | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None  # open_image says what is wrong
-    key = f"{os.path.abspath(path)}\0{size}\0{status.st_mtime_ns}\0{status.st_size}"  # noqa: PTH100
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-    return folder / digest[:2] / f"{digest[2:34]}.jpg"
-
-
-def _save_thumbnail(image: Image.Image, target: Path) -> None:
-    """Write without fsync: after a power cut a cache is simply made again."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=90)
-    handle, name = tempfile.mkstemp(suffix=".part", dir=target.parent)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content.getvalue())
-        part.replace(target)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def read_info(path: Path) -> ImageInfo:

@@ -9,7 +9,7 @@ from rich.cells import cell_len, get_character_cell_size
 from textual.geometry import Region
 from textual.strip import Strip
 
-from tui.picture_strip import PictureStrip
+from tui.picture_strip import JoinedStrip, PictureStrip
 
 _Cell = tuple[str | int, object]
 _NOTHING = Strip([], 0)
@@ -86,7 +86,9 @@ def _is_short(gap: list[_Cell]) -> bool:
 def _cells(strip: Strip) -> list[_Cell]:
     """Return what is in each cell of a strip, and its style; the right half of a wide character is an empty text."""
     if isinstance(strip, PictureStrip):
-        return strip.comparable()
+        return [(shape, (ink, paper)) for shape, ink, paper in strip.cells]
+    if isinstance(strip, JoinedStrip):
+        return [cell for part in strip.parts for cell in _cells(part)]
     cells: list[_Cell] = []
     for text, style, control in strip:
         if control:

@@ -98,7 +98,7 @@ def cell_strips(
     if few_colours and not palette:
         image = image.quantize(_FEW, dither=Image.Dither.NONE).convert("RGB")
     drawn = _quadrants(image, palette, few_colours) if is_quadrant else _halves(image, palette, few_colours)
-    return [PictureStrip(turned(row) if few_colours else row, palette) for row in drawn]
+    return [PictureStrip(turned(row) if few_colours else row, palette).prepare() for row in drawn]
 
 
 def _halves(image: Image.Image, palette: bool, few_colours: bool) -> list[list[Cell]]:

@@ -1,17 +1,20 @@
-"""A row of picture cells that knows the bytes it takes on the terminal, and makes Textual's segments only if asked."""
+"""Rows of picture cells that know their bytes on the terminal; Textual's segments are made only if asked for."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rich.color import Color, ColorType
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual.filter import ANSIToTruecolor, DimFilter
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.quadrant_cells import SHAPES
 
@@ -24,87 +27,135 @@ BLANK, UPPER, LOWER, FULL = (SHAPES.index(shape) for shape in " ▀▄█")
 _RESET = "\x1b[0m"
 
 
-class PictureStrip(Strip):
-    """A row of picture cells between two margins.
+def is_plain(widget: Widget) -> bool:
+    """Say whether a widget's rows can be sent as they are: there is no border, tint or filter to be put on them."""
+    styles = widget.styles
+    return (
+        not any(styles.gutter)
+        and not styles.tint.a
+        and widget.opacity == styles.text_opacity == 1
+        # these change only the 16 colours of the terminal's own, and faint text: there are none in pictures
+        and all(isinstance(kind, ANSIToTruecolor | DimFilter) for kind in widget.get_line_filters())
+    )
+
+
+class LazyStrip(Strip):
+    """A strip that makes its segments only in need: where something lies over it, in a screenshot, under a filter.
 
     A large photo has thousands of cells of different colours. As segments with styles they take 1 kB each, and a tenth
-    of a second to pass through Textual. So the row carries its bytes, made in a thread, and its segments are made only
-    where something lies over the photo, in a screenshot, or where colours are filtered.
-
-    Args:
-        cells: the cells.
-        palette: whether colours are numbers of the 256-colour palette; else each is red, green and blue.
-        ansi: the bytes of the cells; None: made from the cells.
-        margins: how many empty cells are left and right of them.
-        style: of the margins.
+    of a second to pass through Textual.
     """
 
-    __slots__ = ("_ansi", "_made", "_margins", "_palette", "_style", "cells")
+    __slots__ = ("_made",)
 
-    def __init__(
-        self,
-        cells: Sequence[Cell],
-        palette: bool = False,
-        ansi: str | None = None,
-        margins: tuple[int, int] = (0, 0),
-        style: Style | None = None,
-    ) -> None:
-        super().__init__((), len(cells) + sum(margins))
-        self.cells = cells
-        self._palette = palette
-        self._ansi = _ansi(cells, palette) if ansi is None else ansi
-        self._margins, self._style = margins, style
+    def __init__(self, cell_length: int) -> None:
+        super().__init__((), cell_length)
         self._made: list[Segment] | None = None
 
-    def between(self, left: int, right: int, style: Style) -> PictureStrip:
-        """Return the same row with margins."""
-        return PictureStrip(self.cells, self._palette, self._ansi, (left, right), style)
-
-    def comparable(self) -> list[tuple[str | int, object]]:
-        """Return each cell, margins included, as what is in it and what colours it has."""
-        left, right = self._margins
-        margin: tuple[str | int, object] = (" ", self._style)
-        middle: list[tuple[str | int, object]] = [(shape, (ink, paper)) for shape, ink, paper in self.cells]
-        return [margin] * left + middle + [margin] * right
+    @abstractmethod
+    def make_segments(self) -> list[Segment]:
+        """Return the row as Textual's segments."""
 
     @property
     def _segments(self) -> list[Segment]:
         if self._made is None:
-            left, right = ([Segment(" " * room, self._style)] if room else [] for room in self._margins)
-            self._made = [*left, *_segments(self.cells, self._palette), *right]
+            self._made = self.make_segments()
         return self._made
 
     @_segments.setter
     def _segments(self, segments: list[Segment]) -> None:
         """Do nothing: Strip begins with none."""
 
+    def __bool__(self) -> bool:
+        return self.cell_length > 0
+
+    def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
+        """Return the parts between some columns, from the first column on."""
+        return [
+            self.crop(start, end) for start, end in pairwise([0, *(cut for cut in cuts if cut <= self.cell_length)])
+        ]
+
+
+class PictureStrip(LazyStrip):
+    """A row of picture cells.
+
+    Args:
+        cells: the cells.
+        palette: whether colours are numbers of the 256-colour palette; else each is red, green and blue.
+    """
+
+    __slots__ = ("_ansi", "_palette", "cells")
+
+    def __init__(self, cells: Sequence[Cell], palette: bool = False) -> None:
+        super().__init__(len(cells))
+        self.cells = cells
+        self._palette = palette
+        self._ansi = ""
+
+    def prepare(self) -> PictureStrip:
+        """Make the bytes now, in the thread that draws, and return the row itself."""
+        self._ansi = _ansi(self.cells, _palette_code if self._palette else _code) + _RESET
+        return self
+
+    def make_segments(self) -> list[Segment]:
+        """Return the row as Textual's segments; equal neighbours are one."""
+        colour = _palette_colour if self._palette else _colour
+        segments = []
+        for (shape, ink, paper), alike in groupby(self.cells):
+            style = Style.from_color(None if shape == BLANK else colour(ink), None if paper == OPEN else colour(paper))
+            segments.append(Segment(SHAPES[shape] * len(list(alike)), style))
+        return segments
+
     def render(self, console: Console) -> str:
         """Return the bytes of the row, without a reset between its cells."""
-        if self._render_cache is None:
-            if console.color_system != "truecolor" and not (self._palette and console.color_system == "256"):
-                return super().render(console)  # which takes colours that the terminal has
-            left, right = (Strip.blank(room, self._style).render(console) if room else "" for room in self._margins)
-            self._render_cache = f"{left}{self._ansi}{_RESET}{right}"
-        return self._render_cache
+        if console.color_system != "truecolor" and not (self._palette and console.color_system == "256"):
+            return super().render(console)  # which takes colours that the terminal has
+        return self._ansi or self.prepare()._ansi
 
     def crop(self, start: int, end: int | None = None) -> Strip:
         """Return a part of the row, from one column up to another."""
-        start = max(start, 0)
-        stop = self.cell_length if end is None else min(end, self.cell_length)
+        start, stop = max(start, 0), self.cell_length if end is None else min(end, self.cell_length)
         if start == 0 and stop == self.cell_length:
             return self
-        if stop <= start:
-            return Strip([], 0)
-        first, last = self._margins[0], self._margins[0] + len(self.cells)
-        margins = max(min(stop, first) - start, 0), max(stop - max(start, last), 0)
-        part = self.cells[max(start - first, 0) : max(stop - first, 0)]
-        ansi = self._ansi if len(part) == len(self.cells) else None
-        return PictureStrip(part, self._palette, ansi, margins, self._style)
+        return PictureStrip(self.cells[start:stop], self._palette)
 
 
-def _ansi(cells: Sequence[Cell], palette: bool) -> str:
+class JoinedStrip(LazyStrip):
+    """Strips side by side, each of which keeps its bytes.
+
+    Args:
+        parts: the strips; empty ones are left out.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Iterable[Strip]) -> None:
+        self.parts = [part for part in parts if part.cell_length]
+        super().__init__(sum(part.cell_length for part in self.parts))
+
+    def make_segments(self) -> list[Segment]:
+        """Return the row as Textual's segments."""
+        return [segment for part in self.parts for segment in part]
+
+    def render(self, console: Console) -> str:
+        """Return the bytes of all parts."""
+        return "".join([part.render(console) for part in self.parts])
+
+    def crop(self, start: int, end: int | None = None) -> Strip:
+        """Return a part of the row, from one column up to another."""
+        start, stop = max(start, 0), self.cell_length if end is None else min(end, self.cell_length)
+        if start == 0 and stop == self.cell_length:
+            return self
+        left, found = 0, []
+        for part in self.parts:
+            if start < left + part.cell_length and left < stop:
+                found.append(part.crop(start - left, stop - left))
+            left += part.cell_length
+        return JoinedStrip(found)
+
+
+def _ansi(cells: Iterable[Cell], code: Callable[[int], str]) -> str:
     """Return the cells as the terminal takes them; a colour is named only where it changes."""
-    code = _palette_code if palette else _code
     parts: list[str] = []
     ink_now = paper_now = OPEN
     for shape, ink, paper in cells:
@@ -156,16 +207,6 @@ def _code(colour: int) -> str:
 @lru_cache(maxsize=256)
 def _palette_code(colour: int) -> str:
     return "9" if colour == OPEN else f"8;5;{colour}"
-
-
-def _segments(cells: Sequence[Cell], palette: bool) -> list[Segment]:
-    """Return the cells as segments; equal neighbours are one."""
-    colour = _palette_colour if palette else _colour
-    segments = []
-    for (shape, ink, paper), alike in groupby(cells):
-        style = Style.from_color(None if shape == BLANK else colour(ink), None if paper == OPEN else colour(paper))
-        segments.append(Segment(SHAPES[shape] * len(list(alike)), style))
-    return segments
 
 
 @lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from engine import images
 from engine.errors import ImageError, Message, NotFound, UsageError
-from engine.images import find_images, natural_key, open_image, read_info, thumbnail
+from engine.images import find_images, natural_key, open_image, read_info
 
 
 def _save(path: Path, size: tuple[int, int] = (40, 30), color: object = (200, 100, 50), **options: object) -> Path:
@@ -266,34 +266,6 @@ def test_info_tells_time_and_camera_without_decoding(tmp_path: Path) -> None:
     assert (info.taken, info.camera, info.format) == ("2024-05-01T12:34:56", "Canon EOS R6", "JPEG")
     assert (info.bytes, info.modified) == (path.stat().st_size, 1000.0)
     assert read_info(_save(tmp_path / "b.png")).camera is None
-
-
-def test_a_thumbnail_keeps_the_aspect_and_comes_from_the_cache(tmp_path: Path) -> None:
-    path, cache = _save(tmp_path / "a.jpg", (400, 200)), tmp_path / "cache"
-    assert thumbnail(path, (100, 100), cache).size == (100, 50)
-    (cached,) = [file for file in cache.rglob("*") if file.is_file()]
-    _save(cached, (7, 7))
-    assert thumbnail(path, (100, 100), cache).size == (7, 7)
-    assert thumbnail(path, (50, 50), cache).size == (50, 25)
-
-
-def test_a_changed_photo_gets_a_new_thumbnail(tmp_path: Path) -> None:
-    path, cache = _save(tmp_path / "a.png", color="red"), tmp_path / "cache"
-    thumbnail(path, (20, 20), cache)
-    _save(path, color="blue")
-    os.utime(path, ns=(1, 1))
-    assert thumbnail(path, (20, 20), cache).getpixel((1, 1)) == (0, 0, 255)
-
-
-def test_a_damaged_or_unwritable_cache_only_costs_time(tmp_path: Path) -> None:
-    path, cache = _save(tmp_path / "a.jpg", (400, 200)), tmp_path / "cache"
-    thumbnail(path, (100, 100), cache)
-    (cached,) = [file for file in cache.rglob("*") if file.is_file()]
-    cached.write_bytes(b"broken")
-    assert thumbnail(path, (100, 100), cache).size == (100, 50)
-    (tmp_path / "file").touch()
-    assert thumbnail(path, (100, 100), tmp_path / "file").size == (100, 50)
-    assert thumbnail(path, (100, 100)).size == (100, 50)
 
 
 def test_the_decoder_list_is_what_the_messages_promise() -> None:

@@ -1,28 +1,35 @@
-"""A wall of thumbnails with names and scores; only those in sight are loaded, in threads."""
+"""A wall of thumbnails with names and scores; those in sight are drawn first, and only what changes is painted."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
-from textual import events, work
+from textual import events
 from textual.binding import BindingType
-from textual.geometry import Size
-from textual.message import Message
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from engine.errors import BeholderError
-from engine.images import thumbnail
+from engine.storage import disk_errors
+from engine.thumbnails import Thumbnails
+from tui.changed_cells import changed_regions
 from tui.i18n import t
 from tui.keymap import bind
 from tui.photo_cells import photo_strips
+from tui.photo_drawing import Stamp
+from tui.picture_pool import PictureReady, Wish
+from tui.picture_strip import JoinedStrip, is_plain
 from tui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from tui.app import BeholderApp
 
 TILE = Size(20, 9)
 """Columns and rows of a tile, its gap and its caption included."""
@@ -31,14 +38,43 @@ _THUMBNAIL = (256, 256)
 _KEPT = 600
 
 
-def render_tile(path: Path, folder: Path) -> list[Strip]:
+class Tile(NamedTuple):
+    """A drawn thumbnail.
+
+    Args:
+        strips: its rows; None if the photo is broken.
+        stamp: of the photo's file.
+    """
+
+    strips: list[Strip] | None
+    stamp: Stamp | None
+
+
+def draw_tile(
+    path: Path, thumbnails: Thumbnails, known: Stamp | None, *, few_colours: bool, palette: bool
+) -> Tile | None:
     """Draw a photo's thumbnail; takes a while, so call it in a thread.
 
     Args:
         path: the photo.
-        folder: where thumbnails are cached.
+        thumbnails: where they are cached.
+        known: of the file that was drawn before.
+        few_colours: save bytes on a slow line.
+        palette: use the 256-colour palette.
+
+    Returns:
+        The tile; None if the file is still the known one.
+
+    Raises:
+        BeholderError: the photo can't be read.
     """
-    return photo_strips(thumbnail(path, _THUMBNAIL, folder), _PICTURE.width, _PICTURE.height)
+    with disk_errors(path):
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp == known:
+            return None
+        image = thumbnails.read(path, _THUMBNAIL)
+    return Tile(photo_strips(image, _PICTURE.width, _PICTURE.height, few_colours=few_colours, palette=palette), stamp)
 
 
 class Gallery(RowList[Any]):
@@ -46,7 +82,7 @@ class Gallery(RowList[Any]):
 
     Args:
         key: gives a row its name.
-        caption: gives a row's name and score, as they are shown.
+        caption: gives a row's name and what stands right of it (score, flag, mark), as they are shown.
         path: gives a row's photo.
         folder: where thumbnails are cached.
     """
@@ -70,13 +106,6 @@ class Gallery(RowList[Any]):
         bind("right", "move(1)", "app.key.right", id="gallery.right", show=False),
     ]
 
-    @dataclass
-    class TileLoaded(Message):
-        """A thumbnail was drawn; `strips` is None when the photo is broken."""
-
-        name: str
-        strips: list[Strip] | None
-
     def __init__(
         self,
         key: Callable[[Any], str],
@@ -87,8 +116,10 @@ class Gallery(RowList[Any]):
         id: str | None = None,
     ) -> None:
         super().__init__(key, id=id)
-        self._caption, self._path_of, self._folder = caption, path, folder
-        self._tiles: OrderedDict[str, list[Strip] | None] = OrderedDict()
+        self._caption, self._path_of = caption, path
+        self._thumbnails = Thumbnails(folder)
+        self._tiles: OrderedDict[str, Tile] = OrderedDict()
+        self._lines: list[Strip] = []
 
     @property
     def columns(self) -> int:
@@ -108,7 +139,7 @@ class Gallery(RowList[Any]):
     def set_rows(self, rows: Sequence[Any], *, select: str | None = None, cursor: int | None = None) -> None:
         """Show other rows; see `RowList.set_rows`."""
         super().set_rows(rows, select=select, cursor=cursor)
-        self._load_visible()
+        self._want(check=True)
 
     def measure(self) -> None:
         """Set the virtual size from the number of tile rows."""
@@ -141,12 +172,25 @@ class Gallery(RowList[Any]):
         self.measure()
         self.reveal()
         self.refresh()
-        self._load_visible()
+        self._want()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Load what came into sight."""
+        """Draw what came into sight."""
         super().watch_scroll_y(old_value, new_value)
-        self._load_visible()
+        self._want()
+
+    async def on_unmount(self) -> None:
+        """Want nothing more."""
+        self._beholder.pictures.forget(self)
+        await asyncio.to_thread(self._thumbnails.close)
+
+    def row_region(self, index: int) -> Region | None:
+        """Return the caption of a tile, all that changes with the cursor or a score; None if it is out of sight."""
+        row, column = divmod(index, self.columns)
+        line = row * TILE.height + _PICTURE.height - self.scroll_offset.y
+        if not 0 <= line < self.scrollable_content_region.height:
+            return None
+        return Region(column * self._tile_width, line, self._tile_width, 1)
 
     def on_click(self, event: events.Click) -> None:
         """Highlight the clicked tile; a double click chooses it."""
@@ -158,75 +202,133 @@ class Gallery(RowList[Any]):
         else:
             self.go_to(index)
 
-    def _load_visible(self) -> None:
-        if not self.is_mounted or not self.display or not self.scrollable_content_region.height:
+    @property
+    def _beholder(self) -> BeholderApp:
+        return cast("BeholderApp", self.app)
+
+    def _want(self, *, check: bool = False) -> None:
+        """Ask for the tiles in sight, then for those of the next and the last page; forget what was asked before.
+
+        Args:
+            check: whether to look if the photos in sight are still those that were drawn.
+        """
+        height = self.scrollable_content_region.height
+        if not self.is_mounted or not self.display or not height:
             return
         first = self.scroll_offset.y // TILE.height * self.columns
-        last = first + (self.scrollable_content_region.height // TILE.height + 2) * self.columns
-        wanted = [(self._key(row), self._path_of(row)) for row in self.rows[first:last]]
-        missing = [(name, path) for name, path in wanted if name not in self._tiles]
-        if missing:
-            self._load(missing)
+        last = -(-(self.scroll_offset.y + height) // TILE.height) * self.columns
+        page = last - first
+        seen: list[Any] = []
+        known: list[Any] = []
+        for row in self.rows[first:last]:
+            (known if self._is_drawn(row) else seen).append(row)
+        near = [*self.rows[last : last + page], *self.rows[max(first - page, 0) : first]]
+        self._beholder.pictures.want(
+            self,
+            [self._wish(row) for row in (*seen, *(known if check else ()))],
+            [self._wish(row) for row in near if not self._is_drawn(row)],
+        )
 
-    @work(group="gallery", exclusive=True)
-    async def _load(self, missing: Sequence[tuple[str, Path]]) -> None:
-        for name, path in missing:
-            try:
-                strips = await asyncio.to_thread(render_tile, path, self._folder)
-            except (BeholderError, OSError):
-                self.post_message(self.TileLoaded(name, None))
-            else:
-                self.post_message(self.TileLoaded(name, strips))
+    def _is_drawn(self, row: Any) -> bool:
+        return self._key(row) in self._tiles
 
-    def on_gallery_tile_loaded(self, loaded: Gallery.TileLoaded) -> None:
-        """Keep the thumbnail and draw it."""
-        self._tiles[loaded.name] = loaded.strips
+    def _wish(self, row: Any) -> Wish:
+        name, path = self._key(row), self._path_of(row)
+        tile = self._tiles.get(name)
+        known = None if tile is None else tile.stamp
+        few, palette = self._beholder.low_bandwidth, self.app.console.color_system == "256"
+        draw = partial(draw_tile, path, self._thumbnails, known, few_colours=few, palette=palette)
+        return Wish((name, path, known), draw)
+
+    def on_picture_ready(self, ready: PictureReady) -> None:
+        """Keep a tile and paint it, if it is in sight."""
+        name, _, _ = cast("tuple[str, Path, Stamp | None]", ready.key)
+        if ready.result is None and ready.problem is None:
+            return
+        tile = Tile(None, None) if ready.problem is not None else cast("Tile", ready.result)
+        if self._tiles.get(name) == tile:
+            return
+        self._tiles[name] = tile
+        self._tiles.move_to_end(name)
         while len(self._tiles) > _KEPT:
             self._tiles.popitem(last=False)
+        first = self.scroll_offset.y // TILE.height * self.columns
+        for place, row in enumerate(self.rows[first : first + self.page_step() + 2 * self.columns], first):
+            if self._key(row) == name:
+                top = place // self.columns * TILE.height - self.scroll_offset.y
+                self.refresh(Region(0, top, self.size.width, _PICTURE.height))
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Paint what differs from what was painted last; within the regions, if there are any."""
+        height = self.scrollable_content_region.height
+        if not self.is_mounted or not repaint or layout or recompose:
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        before = self._lines
+        if len(before) == height and regions:
+            self._lines = list(before)
+            for y in {y for region in regions for y in region.line_range if 0 <= y < height}:
+                self._lines[y] = self.render_line(y)
+        else:
+            self._lines = [self.render_line(y) for y in range(height)]
+        changed = changed_regions(before, self._lines)
+        return super().refresh(*changed) if changed else self
+
+    def notify_style_update(self) -> None:
+        """Paint again in the new colours."""
+        super().notify_style_update()
         self.refresh()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return some lines as they are, past the copies that Textual makes of each cell for borders and filters."""
+        if not is_plain(self) or len(self._lines) < crop.bottom:
+            return super().render_lines(crop)
+        x1, x2 = crop.column_span
+        return [line.extend_cell_length(x2, self.rich_style).crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
 
     def render_line(self, y: int) -> Strip:
         """Return one line across all tiles of a tile row."""
         width = self.scrollable_content_region.width
         tile_row, line = divmod(y + self.scroll_offset.y, TILE.height)
         first = tile_row * self.columns
-        segments: list[Segment] = []
+        parts: list[Strip] = []
         for index in range(first, min(first + self.columns, len(self.rows))):
-            segments += self._tile_line(index, line)
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+            parts += self._tile_line(index, line)
+        room = width - sum(part.cell_length for part in parts)
+        return JoinedStrip([*parts, Strip.blank(max(room, 0), self.rich_style)]).crop(0, width)
 
-    def _tile_line(self, index: int, line: int) -> list[Segment]:
+    def _tile_line(self, index: int, line: int) -> list[Strip]:
         row, room = self.rows[index], self._tile_width - _PICTURE.width
-        left, right = (Segment(" " * gap, self.rich_style) for gap in (room // 2, room - room // 2))
         if line < _PICTURE.height:
             middle = self._picture_line(self._key(row), line)
         elif line == _PICTURE.height:
             middle = self._caption_line(row, index == self.cursor)
         else:
-            middle = [Segment(" " * _PICTURE.width, self.rich_style)]
-        return [left, *middle, right]
+            middle = Strip.blank(_PICTURE.width, self.rich_style)
+        return [Strip.blank(room // 2, self.rich_style), middle, Strip.blank(room - room // 2, self.rich_style)]
 
-    def _picture_line(self, name: str, line: int) -> list[Segment]:
+    def _picture_line(self, name: str, line: int) -> Strip:
         style, width = self.rich_style, _PICTURE.width
-        strips = self._tiles.get(name)
-        if strips is None:
-            text = (t("app.gallery.broken") if name in self._tiles else "·") if line == 3 else ""
+        tile = self._tiles.get(name)
+        if tile is None or tile.strips is None:
+            text = (t("app.gallery.broken") if tile is not None else "·") if line == 3 else ""
             waiting = Text(text)
             waiting.truncate(width)
             waiting.align("center", width)
             faint = self.get_component_rich_style("gallery--waiting")
-            return list(Segment.apply_style(waiting.render(self.app.console, end=""), faint))
-        row = line - (_PICTURE.height - len(strips))
-        if not 0 <= row < len(strips):
-            return [Segment(" " * width, style)]
-        left = (width - strips[row].cell_length) // 2
-        right = width - left - strips[row].cell_length
-        return [Segment(" " * left, style), *strips[row], Segment(" " * right, style)]
+            return Strip(Segment.apply_style(waiting.render(self.app.console, end=""), faint), width)
+        row = line - (_PICTURE.height - len(tile.strips))
+        if not 0 <= row < len(tile.strips):
+            return Strip.blank(width, style)
+        strip = tile.strips[row]
+        left = (width - strip.cell_length) // 2
+        right = width - left - strip.cell_length
+        return JoinedStrip([Strip.blank(left, style), strip, Strip.blank(right, style)])
 
-    def _caption_line(self, row: Any, is_cursor: bool) -> list[Segment]:
-        name, score = self._caption(row)
+    def _caption_line(self, row: Any, is_cursor: bool) -> Strip:
+        name, right = self._caption(row)
         style = self.get_component_rich_style("gallery--cursor" if is_cursor else "gallery--caption")
         text = Text(name)
-        text.truncate(_PICTURE.width - len(score) - 1, overflow="ellipsis", pad=True)
-        text.append(f" {score}", style="bold")
-        return list(Segment.apply_style(text.render(self.app.console, end=""), style))
+        text.truncate(max(_PICTURE.width - cell_len(right) - 1, 0), overflow="ellipsis", pad=True)
+        text.append(f" {right}", style="bold")
+        text.truncate(_PICTURE.width)
+        return Strip(Segment.apply_style(text.render(self.app.console, end=""), style), _PICTURE.width)

@@ -13,7 +13,6 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.filter import ANSIToTruecolor, DimFilter
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
@@ -27,7 +26,7 @@ from tui.photo_cells import Cells
 from tui.photo_drawing import Drawing, FullSize, Request, draw
 from tui.photo_view import WHOLE, View, moved, zoomed
 from tui.picture_pool import PictureReady, Wish
-from tui.picture_strip import PictureStrip
+from tui.picture_strip import JoinedStrip, is_plain
 
 if TYPE_CHECKING:
     from tui.app import BeholderApp
@@ -272,10 +271,7 @@ class Photo(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return some rows as they are, past the copies that Textual makes of each cell for borders and filters."""
-        styles = self.styles
-        is_plain = not any(self.gutter) and not styles.tint.a and self.opacity == styles.text_opacity == 1
-        filters = [filter for filter in self.get_line_filters() if not isinstance(filter, ANSIToTruecolor | DimFilter)]
-        if not is_plain or filters or len(self._lines) < crop.bottom:
+        if not is_plain(self) or len(self._lines) < crop.bottom:
             return super().render_lines(crop)
         x1, x2 = crop.column_span
         return [line.crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
@@ -295,7 +291,4 @@ class Photo(Widget):
 def _centred(strip: Strip, width: int, style: Style) -> Strip:
     left = max((width - strip.cell_length) // 2, 0)
     right = max(width - strip.cell_length - left, 0)
-    if isinstance(strip, PictureStrip):
-        return strip.between(left, right, style)
-    before, after = ([Segment(" " * room, style)] if room else [] for room in (left, right))
-    return Strip([*before, *strip, *after], left + strip.cell_length + right).adjust_cell_length(width, style)
+    return JoinedStrip([Strip.blank(left, style), strip, Strip.blank(right, style)]).crop(0, width)
