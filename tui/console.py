@@ -15,6 +15,7 @@ from tui.cell_width import cut, pad, width, wrap
 from tui.i18n import say, t
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+_NARROWEST = 12
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,18 @@ class Console:
             self.line(text if number else self.bold(text))
 
     def _squeeze(self, widths: list[int], numeric: frozenset[int]) -> None:
-        """Narrow the widest text column until the table fits the terminal; files get everything."""
+        """Narrow the widest text columns until the table fits the terminal; files get everything."""
         if not self.out.isatty():
             return
         over = sum(widths) + 2 * (len(widths) - 1) - max(get_terminal_size().columns, 40)
         texts = [column for column in range(len(widths)) if column not in numeric]
-        if over > 0 and texts:
-            widest = max(texts, key=lambda column: widths[column])
-            widths[widest] = max(widths[widest] - over, 12)
+        while over > 0 and texts:
+            *_, second, widest = [0, *sorted(widths[column] for column in texts)]
+            narrow = max(widest - over, min(second, widest - 1), _NARROWEST)
+            if narrow >= widest:
+                return
+            widths[max(texts, key=lambda column: widths[column])] = narrow
+            over -= widest - narrow
 
 
 def prepare_streams() -> None:

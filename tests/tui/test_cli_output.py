@@ -88,6 +88,17 @@ def test_a_terminal_gets_a_table_that_fits_and_a_file_gets_all(capsys: Output, m
     assert "…" in lines[1]
 
 
+def test_a_table_with_two_long_columns_fits_a_terminal_too(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    Console(color=False).table(["file", "score", "why"], [["n" * 200, 1.5, "same as " + "n" * 100]], right=[1])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(width, lines)) == 60
+    assert lines[1].count("…") == 2
+    Console(color=False).table(["a", "b", "c"], [["n" * 20] * 3])
+    assert max(map(width, capsys.readouterr().out.splitlines())) == 60
+
+
 @pytest.mark.parametrize(("color", "bold"), [(True, True), (False, False)])
 def test_headings_are_bold_only_where_colour_is_welcome(
     color: bool, bold: bool, capsys: Output, monkeypatch: pytest.MonkeyPatch
