@@ -31,11 +31,12 @@ def place_line(session: ScoringSession, cells: int) -> Text:
     flag = f" · {t('scoring.flagged')}" if queue.turn.name in session.flagged else ""
     name = t("scoring.blind") if queue.is_blind else display_name(queue.turn.name)
     room = cells - line.cell_len - width(flag) - _GAP - 1
-    pace = pace_text(session)
     kept = min(width(name), max(room // 2, _SHORTEST_NAME))
-    if pace and room - kept >= width(pace) + _GAP:
-        line.append(f"  {pace}", style="dim")
-        room -= width(pace) + _GAP
+    for pace in pace_texts(session):
+        if room - kept >= width(pace) + _GAP:
+            line.append(f"  {pace}", style="dim")
+            room -= width(pace) + _GAP
+            break
     if room - kept >= _BAR[0] + _GAP:
         length = min(room - kept - _GAP, _BAR[1])
         line.append("  ").append_text(bar(queue.place, queue.stop, length))
@@ -56,16 +57,21 @@ def bar(done: int, total: int, cells: int) -> Text:
     return Text("━" * heavy).append("─" * (cells - heavy), style="dim")
 
 
-def pace_text(session: ScoringSession) -> str:
-    """Return photos a minute and the minutes that are left; empty before there is a pace."""
+def pace_texts(session: ScoringSession) -> list[str]:
+    """Return photos a minute with the minutes that are left, and without; nothing before there is a pace."""
     pace, minutes = session.pace.a_minute(), session.pace.minutes(session.queue.left)
     if pace is None or minutes is None:
-        return ""
-    rate = t("scoring.pace", n=f"{pace:.0f}" if pace >= 10 else f"{pace:.1f}")
+        return []
+    rate = t("scoring.pace", n=rounded(pace))
     if not session.queue.left:
-        return rate
+        return [rate]
     left = t("scoring.minutes", n=round(minutes)) if minutes >= 1 else t("scoring.under_a_minute")
-    return f"{rate} · {left}"
+    return [f"{rate} · {left}", rate]
+
+
+def rounded(pace: float) -> str:
+    """Return a pace as people say it."""
+    return f"{pace:.0f}" if pace >= 10 else f"{pace:.1f}"
 
 
 def score_line(session: ScoringSession, cells: int, *, finding: str | None = None, note: str = "") -> Text:
@@ -90,10 +96,13 @@ def score_line(session: ScoringSession, cells: int, *, finding: str | None = Non
         else:
             left.append(format_score(session.score) or "–", style="bold")
             hint = keys_hint(session)
-    right = note or ("" if session.told is None else told_text(session.told, session.scale, cells - left.cell_len - 4))
-    if hint and left.cell_len + _GAP + width(hint) + _GAP + width(right) + 1 <= cells:
+    room = cells - left.cell_len - _GAP - 1
+    needed = width(hint) + _GAP if hint and (session.keys or session.typed or finding is not None) else 0
+    right = note or ("" if session.told is None else told_text(session.told, session.scale, room - needed))
+    if hint and width(hint) + _GAP <= (room if needed else room - width(right)):
         left.append(f"  {hint}", style="dim")
-    right = cut(right, max(cells - left.cell_len - _GAP - 1, 0))
+        room -= width(hint) + _GAP
+    right = cut(right, max(room, 0))
     left.append(" " * max(cells - left.cell_len - width(right) - 1, 0))
     return left.append(right, style="" if note else "bold")
 
@@ -120,12 +129,11 @@ def keys_hint(session: ScoringSession) -> str:
         low, high = format_score(session.scale.low), format_score(session.scale.high)
         return t("scoring.type_hint" if session.advance else "scoring.type_hint_enter", low=low, high=high)
     if session.style == "stars":
-        return t("scoring.stars_hint", scores=" ".join(keys.values()))
+        return f"★ 1–5 = {' '.join(keys.values())}"
     if all(key == score for key, score in keys.items()):
         return t("scoring.digits_hint", first=min(keys), last=max(keys))
-    told = [f"1…9 = {keys['1']}…{keys['9']}"] if "9" in keys else []
-    told += [f"{key} = {keys[key]}" for key in ("0", "`") if key in keys]
-    return t("scoring.keys_hint", keys=" · ".join(told))
+    told = [f"1–9={keys['1']}–{keys['9']}"] if "9" in keys else []
+    return "  ".join([*told, *(f"{key}={keys[key]}" for key in ("0", "`") if key in keys)])
 
 
 def told_text(told: Told, scale: Scale, cells: int) -> str:
@@ -172,7 +180,7 @@ def result_text(session: ScoringSession) -> str:
     if tally.scored:
         told.append(t("scoring.scored_one") if tally.scored == 1 else t("scoring.scored", n=tally.scored))
     if pace is not None:
-        told.append(t("scoring.scored_pace", n=f"{pace:.0f}" if pace >= 10 else f"{pace:.1f}"))
+        told.append(t("scoring.scored_pace", n=rounded(pace)))
     if again := consistency_text(consistency_of(session)):
         told.append(again)
     return t("scoring.sentences").join(told)
@@ -192,9 +200,9 @@ def summary(session: ScoringSession) -> Text:
     if not at_end:
         steps.append(("p", t("scoring.next_back")))
     elif tally.passed:
-        steps.append(("⏎", t("scoring.next_passed")))
+        steps.append(("n", t("scoring.next_passed")))
     elif tally.more:
-        steps.append(("⏎", t("scoring.next_more", n=tally.more)))
+        steps.append(("n", t("scoring.next_more", n=tally.more)))
     if scored >= FEWEST_SCORES:
         steps.append(("F4", t("scoring.next_train", n=scored)))
     else:

@@ -162,6 +162,15 @@ class ScoringQueue:
                 break
             self.place += 1
 
+    def next_open(self, given: Container[str]) -> bool:
+        """Go to the next turn of the stretch that waits for a score, from its beginning again after its last one."""
+        names = {turn.name for turn in self.open_turns(given)}
+        for place in [*range(self.place + 1, self.stop), *range(self.place)]:
+            if self._turns[place].name in names:
+                self.place = place
+                return True
+        return False
+
     def show(self, name: str) -> bool:
         """Go to a photo by its name; say whether it is in the queue."""
         place = self._places.get(name)

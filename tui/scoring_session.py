@@ -135,14 +135,13 @@ class ScoringSession:
         return bool(self.queue.turn) and not self.typed and self.score is None and self._behind is None
 
     @property
-    def waits_at_end(self) -> bool:
-        """Whether enter goes on from the end of a stretch; not if it belongs to the score before."""
-        return self.queue.turn is None and self._behind is None
-
-    @property
     def rerated(self) -> list[Step]:
         """What was rated a second time in this sitting, each photo once."""
         return list(self._again.values())
+
+    def is_no_key(self, character: str) -> bool:
+        """Say whether a key gives no score in this quick style."""
+        return self.style != "type" and self.queue.turn is not None and character not in self.keys
 
     def value(self) -> float | None:
         """Return the typed number if it is on the scale."""
@@ -189,7 +188,6 @@ class ScoringSession:
     def type(self, character: str) -> Step | None:
         """Take one character of a score, or a key of the quick style."""
         if self.queue.turn is None:
-            self._behind = self.queue.place, ""  # enter belongs to this, and does not go on
             return None
         if self.style != "type":
             keys = self.keys
@@ -247,10 +245,17 @@ class ScoringSession:
         self.queue.go_to(place)
         return step
 
-    def go_on(self) -> bool:
-        """From the end of a stretch to what is left; say whether anything was."""
+    def next_open(self) -> bool:
+        """Go to the next photo that waits for a score; from the end of a stretch to what is left.
+
+        Returns:
+            Whether there was anything.
+        """
+        self.drop()
         self.told = None
-        return self.queue.go_on(self._given)
+        if self.queue.turn is None:
+            return self.queue.go_on(self._given)
+        return self.queue.next_open(self._given)
 
     # ---- back and forth
 

@@ -184,20 +184,20 @@ def test_unscored_photos_come_first_and_then_there_is_a_pause() -> None:
     assert here(session) == "the end"
     assert (session.tally().scored, session.tally().passed, session.tally().more) == (2, 0, 2)
     assert press(session, "9⏎") == [], "at the end there is nothing to score"
-    assert session.go_on()
+    assert session.next_open()
     assert (here(session), session.score) == ("a.jpg", 1)
     press(session, "⏎⏎")
     assert here(session) == "the end"
-    assert not session.go_on()
+    assert not session.next_open()
 
 
 def test_what_was_skipped_can_be_gone_through_again() -> None:
     session = begin(ABC, "unscored")
     press(session, "s5⏎s")
     assert (here(session), session.tally().passed) == ("the end", 2)
-    assert session.go_on()
+    assert session.next_open()
     assert [(step.name, step.score) for step in press(session, "7⏎8⏎")] == [("a.jpg", 7), ("c.jpg", 8)]
-    assert not session.go_on()
+    assert not session.next_open()
 
 
 def test_undo_at_the_end_goes_back_to_the_last_photo() -> None:
@@ -220,7 +220,7 @@ def test_a_photo_to_begin_with_comes_first(order: str) -> None:
     assert here(session) == "e.jpg"
     seen = set()
     session.queue.go_to(0)
-    while session.queue.turn or session.go_on():
+    while session.queue.turn or session.next_open():
         seen.add(here(session))
         if here(session) in {"b.jpg", "d.jpg"} or session.queue.is_blind:
             press(session, "5⏎")
@@ -315,7 +315,7 @@ def test_new_photos_wait_at_the_end_of_a_finished_stretch() -> None:
     press(session, "5⏎")
     session.take(entries(a=5, b=None))
     assert here(session) == "the end"
-    assert session.go_on()
+    assert session.next_open()
     assert here(session) == "b.jpg"
 
 

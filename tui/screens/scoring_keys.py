@@ -8,7 +8,6 @@ photos are read wait for them.
 from __future__ import annotations
 
 import string
-import unicodedata
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +22,7 @@ from engine.workspace import format_score
 from tui.i18n import t
 from tui.keymap import bind
 from tui.own_changes import give_again, take_back
-from tui.scoring_lines import result_text
+from tui.scoring_lines import keys_hint, result_text
 from tui.scoring_session import ScoringSession, Step
 from tui.screens.base import BaseScreen
 from tui.widgets.photo import Photo
@@ -42,10 +41,11 @@ _SIGNS = {
 }
 # The footer shows keys in this order.
 _LETTERS = {
-    **{letter: letter for letter in "suxzqop" + string.ascii_letters},
+    **{letter: letter for letter in "suxzqo" + string.ascii_letters},
     "space": " ",
     "underscore": "_",
 }
+_TYPED = frozenset({*_DIGITS, *_FULL_WIDTH, *_SIGNS, *_LETTERS, "minus", "fullwidth_hyphen_minus"})
 _LONGEST_NAME = 60
 
 
@@ -64,9 +64,10 @@ class ScoringKeys(BaseScreen):
         bind("z", "zoom", "scoring.key.zoom", id="scoring.zoom"),
         bind("q", "style", "scoring.key.style", id="scoring.style"),
         bind("o", "order", "scoring.key.order", id="scoring.order"),
+        bind("n", "next", "scoring.key.next", id="scoring.next", show=False),
         bind("t", "advance", "scoring.key.advance", id="scoring.advance", show=False),
         bind("f", "find", "scoring.key.find", id="scoring.find", show=False),
-        bind("p", "summary", "scoring.key.summary", id="scoring.summary"),
+        bind("p", "summary", "scoring.key.summary", id="scoring.summary", show=False),
         bind("i", "info", "scoring.key.info", id="scoring.info", show=False),
         bind("c", "cells", "scoring.key.cells", id="scoring.cells", show=False),
         bind("left", "move(-1)", "scoring.key.left", id="scoring.left", show=False),
@@ -75,8 +76,10 @@ class ScoringKeys(BaseScreen):
         bind("down", "pan(1)", "scoring.key.down", id="scoring.down", show=False),
         bind("home", "first", "scoring.key.first", id="scoring.first", show=False),
         bind("end", "last", "scoring.key.last", id="scoring.last", show=False),
-        bind("plus,equals_sign,fullwidth_plus_sign", "nearer", "scoring.key.nearer", id="scoring.nearer", show=False),
-        bind("minus,fullwidth_hyphen_minus", "minus", "scoring.key.farther", id="scoring.farther", show=False),
+        bind("plus", "nearer", "scoring.key.nearer", id="scoring.nearer", show=False),
+        bind("minus", "minus", "scoring.key.farther", id="scoring.farther", show=False),
+        Binding("equals_sign,fullwidth_plus_sign", "nearer", show=False),
+        Binding("fullwidth_hyphen_minus", "minus", show=False),
         bind("escape", "leave", "scoring.key.leave", id="scoring.leave"),
     ]
 
@@ -118,11 +121,9 @@ class ScoringKeys(BaseScreen):
 
     def on_key(self, event: events.Key) -> None:
         """Take the other characters of a name that is looked for, such as Chinese ones."""
-        if self.finding is not None and event.character and event.is_printable and not event.character.isascii():
-            folded = unicodedata.normalize("NFKC", event.character)
-            if not folded.isascii():
-                event.stop()
-                self.action_letter(event.character)
+        if self.finding is not None and event.character and event.is_printable and event.key not in _TYPED:
+            event.stop()
+            self.action_letter(event.character)
 
     def _do(self, work: Callable[[ScoringSession], object], *, keep_summary: bool = False) -> None:
         """Do what a key asks for: now, or as soon as the photos are read."""
@@ -161,6 +162,8 @@ class ScoringKeys(BaseScreen):
             if self.finding is not None:
                 self.finding += character
                 return
+            if session.is_no_key(character):
+                self.note = keys_hint(session)
             self._write(session.type(character))
 
         self._do(work)
@@ -189,9 +192,8 @@ class ScoringKeys(BaseScreen):
                 self._find(session)
             elif self.summing:
                 self.summing = False
-            elif session.waits_at_end:
-                if not session.go_on():
-                    self.note = t("scoring.at_end")
+            elif session.queue.turn is None:
+                self.note = t("scoring.at_end")
             else:
                 if session.needs_score:
                     self.note = t("scoring.needs_score")
@@ -218,6 +220,15 @@ class ScoringKeys(BaseScreen):
                 session.erase()
             else:
                 self.finding = self.finding[:-1]
+
+        self._do(work)
+
+    def action_next(self) -> None:
+        """Go to the next photo without a score; from the end to what is left."""
+
+        def work(session: ScoringSession) -> None:
+            if not session.next_open():
+                self.note = t("scoring.none_open")
 
         self._do(work)
 
@@ -349,13 +360,8 @@ class ScoringKeys(BaseScreen):
         self._do(lambda session: self.photo.zoom(1))
 
     def action_cells(self) -> None:
-        """Switch between half and quadrant cells."""
-
-        def work(session: ScoringSession) -> None:
-            photo = self.photo
-            photo.cells = "quadrant" if photo.cells == "half" else "half"
-
-        self._do(work)
+        """Go on to the next way of drawing the photo."""
+        self._do(lambda session: self.photo.next_cells())
 
     def action_info(self) -> None:
         """Show or hide size, date, camera, lens and exposure."""

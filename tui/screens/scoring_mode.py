@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Footer, Static
 
-from engine.errors import BeholderError, display_name
+from engine.errors import BeholderError, NotFound, display_name
 from engine.labels.scorebook import Change
 from engine.workspace import Settings, format_score
 from tui import scoring_lines as lines
@@ -97,13 +97,14 @@ class ScoringMode(ScoringKeys):
         sitting, cells = self.sitting, self.size.width
         if sitting is None or not self.is_mounted:
             return
-        cover, info = self._cover_text(sitting), self._info_text()
+        cover = self._cover_text(sitting)
+        note = self.note or (t("scoring.view", view=self.photo.view_text) if self.photo.zoomed else "")
         self.query_one("#summary").display, self.photo.display = cover is not None, cover is None
-        self.query_one("#info").display = info is not None
+        self.query_one("#info").display = self.informing
         self._put("summary", cover or Text())
         self._put("place", lines.place_line(sitting, cells) if sitting.is_read else Text())
-        self._put("info", Text(info or "", no_wrap=True, overflow="ellipsis"))
-        self._put("score", lines.score_line(sitting, cells, finding=self.finding, note=self.note))
+        self._put("info", Text(lines.info_text(self.photo.info), no_wrap=True, overflow="ellipsis"))
+        self._put("score", lines.score_line(sitting, cells, finding=self.finding, note=note))
         turn, folder = sitting.queue.turn, self.workspace.data
         if turn is None:
             self.photo.show(None)
@@ -124,14 +125,6 @@ class ScoringMode(ScoringKeys):
         if not sitting.queue.stop:
             return Text(t("scoring.empty"))
         return lines.summary(sitting) if self.summing or sitting.queue.turn is None else None
-
-    def _info_text(self) -> str | None:
-        shown = []
-        if self.photo.zoomed:
-            shown.append(t("scoring.view", view=self.photo.view_text))
-        if self.informing:
-            shown.append(lines.info_text(self.photo.info))
-        return "  ".join(shown) if shown else None
 
     # ---- what comes from the disk
 
@@ -176,6 +169,10 @@ class ScoringMode(ScoringKeys):
             self.note = t("scoring.outside_photos", n=len(news.added))
 
     def _refused(self, sitting: ScoringSession, news: ScoresRefused) -> None:
+        if self.asked and isinstance(news.error, NotFound):
+            self.asked -= 1
+            self.note = say(news.error.message)  # nothing more to undo: no reason to stop a burst with a dialog
+            return
         self.asked = 0
         self.beholder.show_error(news.error)
         if not news.reading:
