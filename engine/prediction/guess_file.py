@@ -1,14 +1,18 @@
-"""One model's guesses as a file: ``.beholder/guesses/<model_id>.json``, read and replaced whole."""
+"""One model's guesses as a file: ``.beholder/guesses/<model_id>.jsonl``, read and replaced whole.
+
+A head and then blocks of rows, a line each: reading a block takes some milliseconds at most, so that a thread which
+reads never holds up an app's other threads.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from engine.errors import BeholderError
 from engine.storage import disk_errors, write_bytes
@@ -17,7 +21,11 @@ from engine.workspace import Workspace
 _FORMAT = 1
 _LOCK_SECONDS = 20.0
 _HASH_DIGITS = 16
-_COLUMNS = ("scores", "held_out", "sizes", "modified", "contents")
+_BLOCK = 4096
+SUFFIX = ".jsonl"
+UNREADABLE = (OSError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""What reading a damaged or missing file may raise."""
+_COLUMNS = ("names", "scores", "held_out", "sizes", "modified", "contents")
 # two ways to turn a file's nanoseconds into seconds since 1970 differ by less
 _SAME_TIME = 1e-5
 
@@ -79,19 +87,6 @@ class GuessFile:
         kept = short_hash(stamp.content) if guess.held_out else ""
         self.rows[name] = (round(guess.score, 4), guess.held_out, stamp.size, stamp.modified, kept)
 
-    def still_true(self, photos: Iterable[tuple[str, int | None, float | None]]) -> dict[str, Guess]:
-        """Return the guesses of photos that are the same as when they were guessed.
-
-        Args:
-            photos: (name, bytes, seconds since 1970) as they are now; None where unknown.
-        """
-        rows, found = self.rows, {}
-        for name, size, modified in photos:
-            row = rows.get(name)
-            if row is not None and row[2] == size and modified is not None and abs(row[3] - modified) < _SAME_TIME:
-                found[name] = Guess(row[0], row[1])
-        return found
-
     def held_out(self) -> dict[str, Guess]:
         """Return the guesses of the photos that the model has learned from: shortened content → guess."""
         return {
@@ -100,8 +95,35 @@ class GuessFile:
 
     def is_held_out(self, name: str, stamp: Stamp) -> bool:
         """Say whether the model has learned from the photo of this name, and it is still the same file."""
-        found = self.still_true([(name, stamp.size, stamp.modified)])
-        return name in found and found[name].held_out
+        row = self.rows.get(name)
+        return row is not None and row[1] and name in still_true({name: row}, {name: stamp})
+
+
+class Photo(Protocol):
+    """What is asked of a photo: its size in bytes and its time in seconds since 1970, None where unknown."""
+
+    @property
+    def size(self) -> int | None: ...
+
+    @property
+    def modified(self) -> float | None: ...
+
+
+def still_true(rows: Mapping[str, Row], photos: Mapping[str, Photo]) -> dict[str, Guess]:
+    """Return the guesses of photos that are the same as when they were guessed.
+
+    Args:
+        rows: photo's name → its row.
+        photos: photo's name → what it is now.
+    """
+    found = {}
+    for name, row in rows.items():
+        photo = photos.get(name)
+        if photo is not None and photo.size == row[2]:
+            modified = photo.modified
+            if modified is not None and abs(row[3] - modified) < _SAME_TIME:
+                found[name] = Guess(row[0], row[1])
+    return found
 
 
 def short_hash(content: str) -> str:
@@ -114,26 +136,44 @@ def guess_folder(workspace: Workspace) -> Path:
     return workspace.internal / "guesses"
 
 
+def guess_path(workspace: Workspace, model_id: str) -> Path:
+    """Return where a model's guesses are or would be."""
+    return guess_folder(workspace) / f"{model_id}{SUFFIX}"
+
+
 def load_guesses(workspace: Workspace, model_id: str) -> GuessFile:
     """Return a model's file; an empty one where there is none, or it can't be read: guesses can be had again."""
+    file = GuessFile()
     try:
-        raw = json.loads((guess_folder(workspace) / f"{model_id}.json").read_bytes())
-        if raw["format"] != _FORMAT:
-            return GuessFile()
-        scores = list(map(float, raw["scores"]))
-        if not all(map(math.isfinite, scores)):
-            return GuessFile()
-        rows = zip(
-            scores,
-            map(bool, raw["held_out"]),
-            map(int, raw["sizes"]),
-            map(float, raw["modified"]),
-            map(str, raw["contents"]),
-            strict=True,
-        )
-        return GuessFile(bool(raw["complete"]), dict(zip(map(str, raw["names"]), rows, strict=True)))
-    except (OSError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError):
+        for block in read_blocks(workspace, model_id):
+            file.complete = block.complete
+            file.rows.update(block.rows)
+    except UNREADABLE:
         return GuessFile()
+    return file
+
+
+def read_blocks(workspace: Workspace, model_id: str) -> Iterator[GuessFile]:
+    """Yield what a model's file holds, piece by piece: each has some rows; there is at least one.
+
+    Raises:
+        Exception: one of `UNREADABLE`: there is no such file, or it is damaged.
+    """
+    with guess_path(workspace, model_id).open("rb") as lines:
+        about = json.loads(next(lines, b""))
+        if about["format"] != _FORMAT:
+            raise ValueError(about["format"])
+        for line in lines:
+            yield GuessFile(bool(about["complete"]), dict(_rows(json.loads(line))))
+
+
+def _rows(block: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
+    names, scores, held_out, sizes, modified, contents = (block[column] for column in _COLUMNS)
+    numbers = list(map(float, scores))
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a guess that is no number")
+    values = (numbers, map(bool, held_out), map(int, sizes), map(float, modified), map(str, contents))
+    return zip(map(str, names), zip(*values, strict=True), strict=True)
 
 
 def save_guesses(workspace: Workspace, model_id: str, file: GuessFile) -> None:
@@ -142,20 +182,17 @@ def save_guesses(workspace: Workspace, model_id: str, file: GuessFile) -> None:
     Raises:
         BeholderError: the disk is full or read-only.
     """
-    columns = list(zip(*file.rows.values(), strict=True)) or [()] * len(_COLUMNS)
-    value = {
-        "format": _FORMAT,
-        "model_id": model_id,
-        "complete": file.complete,
-        "names": list(file.rows),
-        **dict(zip(_COLUMNS, columns, strict=True)),
-    }
-    folder = guess_folder(workspace)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    lines: list[dict[str, Any]] = [{"format": _FORMAT, "model_id": model_id, "complete": file.complete}]
+    rows = list(file.rows.items())
+    for start in range(0, max(len(rows), 1), _BLOCK):
+        columns = zip(*((name, *row) for name, row in rows[start : start + _BLOCK]), strict=True)
+        lines.append(dict.fromkeys(_COLUMNS, ()) | dict(zip(_COLUMNS, columns, strict=False)))
+    path = guess_path(workspace, model_id)
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     # ASCII, because a name may hold bytes that are no UTF-8
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    write_bytes(folder / f"{model_id}.json", text.encode("ascii") + b"\n")
+    text = "".join(f"{json.dumps(line, separators=(',', ':'), allow_nan=False)}\n" for line in lines)
+    write_bytes(path, text.encode("ascii"))
 
 
 @contextmanager

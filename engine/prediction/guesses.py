@@ -15,20 +15,24 @@ An app fills in what is missing with a job (all three calls read files, so none 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.models.bundle import best_first, list_bundles
 from engine.prediction.guess_file import (
+    SUFFIX,
+    UNREADABLE,
     Guess,
     GuessFile,
     Stamp,
     guess_folder,
     load_guesses,
     locked_guesses,
+    read_blocks,
     save_guesses,
     short_hash,
+    still_true,
 )
 from engine.workspace import Workspace
 
@@ -70,8 +74,8 @@ def _remove_orphans(workspace: Workspace) -> None:
     """Remove the guesses of models that are neither here nor in the trash, from where they may come back."""
     folder = workspace.trash / "models"
     trashed = [place.name for place in folder.iterdir()] if folder.is_dir() else []
-    for path in guess_folder(workspace).glob("*.json"):
-        model_id = path.name.removesuffix(".json")
+    for path in guess_folder(workspace).glob(f"*{SUFFIX}"):
+        model_id = path.name.removesuffix(SUFFIX)
         if not (workspace.models / model_id).exists() and not any(name.startswith(model_id) for name in trashed):
             path.unlink(missing_ok=True)
 
@@ -88,43 +92,42 @@ def read_guesses(workspace: Workspace, entries: Iterable[Entry] | None = None) -
         The model's id and photo's name → guess; an empty text and nothing where no model has guesses. A file that
         can't be read counts as none: guesses can be had again.
     """
-    model_id, file = _best(workspace)
-    seen: Iterable[tuple[str, int | None, float | None]]
-    if entries is None:
-        seen = _looked_at(workspace.data, file.rows)
-    else:
-        seen = ((entry.name, entry.size, entry.modified) for entry in entries)
-    return model_id, file.still_true(seen)
-
-
-def _best(workspace: Workspace) -> tuple[str, GuessFile]:
-    """Return the best model that has guesses; one whose training left them goes before one that was only asked."""
-    second = "", GuessFile()
+    known = None if entries is None else {entry.name: entry for entry in entries}
+    second: tuple[str, dict[str, Guess]] = "", {}
     if not guess_folder(workspace).is_dir():
         return second
     for info in best_first(list_bundles(workspace)):
-        file = load_guesses(workspace, info.model_id)
-        if file.rows and file.complete:
-            return info.model_id, file
-        if file.rows and not second[0]:
-            second = info.model_id, file
+        complete, found = False, {}
+        try:
+            for block in read_blocks(workspace, info.model_id):
+                complete = block.complete
+                found.update(still_true(block.rows, _looked_at(workspace.data, block.rows) if known is None else known))
+        except UNREADABLE:
+            continue
+        if complete:
+            return info.model_id, found
+        if found and not second[0]:
+            second = info.model_id, found  # no training left them: it goes behind one whose training did
     return second
 
 
-def _looked_at(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, int, float]]:
+def _looked_at(folder: Path, names: Iterable[str]) -> dict[str, Stamp]:
+    """Return what the photos of these names are now; those that can't be looked at are left out."""
+    found: dict[str, Stamp] = {}
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
-        return  # no photos, so no guesses of them
+        return found  # no photos, so no guesses of them
     try:
         for name in names:
             try:
                 status = os.stat(name, dir_fd=handle)
             except (OSError, ValueError):
                 continue
-            yield name, status.st_size, status.st_mtime
+            found[name] = Stamp(status.st_size, status.st_mtime)
     finally:
         os.close(handle)
+    return found
 
 
 class Unguessed(NamedTuple):

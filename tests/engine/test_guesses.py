@@ -19,7 +19,15 @@ from engine.events import Notice, exhaust
 from engine.jobs import client
 from engine.labels.scorebook import ScoreBook
 from engine.models.bundle import find_bundle, read_manifest, remove_bundle
-from engine.prediction.guess_file import GuessFile, Stamp, guess_folder, load_guesses, save_guesses
+from engine.prediction.guess_file import (
+    GuessFile,
+    Stamp,
+    guess_folder,
+    guess_path,
+    load_guesses,
+    save_guesses,
+    still_true,
+)
 from engine.prediction.guesses import Guess, read_guesses, unguessed, write_guesses
 from engine.prediction.score import Prediction, predict
 from engine.training.run import run_training
@@ -181,9 +189,9 @@ def test_the_best_model_with_guesses_speaks_until_it_is_gone(workspace_with_mode
     best = find_bundle(workspace, "best")
     other = next(model_id for model_id in (first.model_id, second) if model_id != best.model_id)
     assert read_guesses(workspace)[0] == best.model_id
-    (guess_folder(workspace) / f"{best.model_id}.json").rename(workspace.root / "kept.json")
+    guess_path(workspace, best.model_id).rename(workspace.root / "kept")
     assert read_guesses(workspace)[0] == other
-    (workspace.root / "kept.json").rename(guess_folder(workspace) / f"{best.model_id}.json")
+    (workspace.root / "kept").rename(guess_path(workspace, best.model_id))
     place = remove_bundle(workspace, best)
     assert read_guesses(workspace)[0] == other
     # from the trash it may come back, so its guesses wait; they go when it is really gone
@@ -239,8 +247,8 @@ def test_what_is_written_is_read(tmp_path_factory, rows, complete):
     save_guesses(workspace, "m", file)
     again = load_guesses(workspace, "m")
     assert again == file
-    now = [(name, size, modified) for name, (_, _, size, modified) in rows.items()]
-    assert again.still_true(now) == {name: Guess(round(row[0], 4), row[1]) for name, row in rows.items()}
+    now = {name: Stamp(size, modified) for name, (_, _, size, modified) in rows.items()}
+    assert still_true(again.rows, now) == {name: Guess(round(row[0], 4), row[1]) for name, row in rows.items()}
 
 
 @settings(max_examples=100)
@@ -250,12 +258,12 @@ def test_a_damaged_file_counts_as_none(tmp_path_factory, data):
     file = GuessFile(True)
     file.put("a.jpg", Guess(50.0, True), Stamp(10, 2.5, "ab" * 32))
     save_guesses(workspace, "m", file)
-    path = guess_folder(workspace) / "m.json"
-    raw = json.loads(path.read_bytes())
+    path = guess_path(workspace, "m")
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     junk = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3)
-    key = data.draw(st.sampled_from(sorted(raw)))
-    raw[key] = data.draw(junk)
-    path.write_text(json.dumps(raw))
+    line = data.draw(st.sampled_from(lines))
+    line[data.draw(st.sampled_from(sorted(line)))] = data.draw(junk)
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     found = load_guesses(workspace, "m")
     for name, (score, _, size, modified, content) in found.rows.items():
         assert math.isfinite(score)
