@@ -6,7 +6,6 @@ headings. Names and persons are escaped as in ``scores.txt``.
 
 from __future__ import annotations
 
-import getpass
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.labels.login import login_name
 from engine.labels.score_lock import locked_scores
 from engine.labels.scorefile import escape, unescape
 from engine.storage import disk_errors
@@ -84,7 +84,7 @@ def add_rerate(
         BeholderError: the disk is full or read-only; the file is as it was.
     """
     time = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
-    cells = [time, escape(who or _login()), escape(name), format_score(before), format_score(again)]
+    cells = [time, escape(who or login_name()), escape(name), format_score(before), format_score(again)]
     line = "\t".join(cells) + "\n"
     path = rerates_file(workspace)
     with locked_scores(workspace), disk_errors(path), path.open("a+b", buffering=0) as out:
@@ -187,10 +187,3 @@ def _ranks(values: Sequence[float]) -> list[float]:
 def _centred(ranks: Sequence[float]) -> list[float]:
     mean = math.fsum(ranks) / len(ranks)
     return [rank - mean for rank in ranks]
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"  # a container without a user database
