@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from engine.errors import ImageError, Message, NotFound, UsageError, display_name
+from engine.camera_notes import DECODER_ERRORS, read_notes
+from engine.errors import ImageError, Message, NotFound, UsageError
 from engine.natural_order import natural_key
 from engine.storage import disk_error
 
@@ -25,28 +23,12 @@ PIXEL_LIMIT = 200_000_000
 
 OnProblem = Callable[[Path, Message], None]
 
-# Pillow's decoders answer hostile bytes with all of these; its own bomb guard is set to our limit.
-_DECODER_ERRORS = (
-    OSError,
-    EOFError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    MemoryError,
-    Warning,
-    struct.error,
-    zlib.error,
-)
-Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT  # Pillow's own guard
 # What Pillow mutters about odd metadata would only blur a full-screen app.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _RATING = 0x4746
-_ORIENTATION, _EXIF_FOLDER, _MAKE, _MODEL, _CHANGED, _TAKEN = 0x0112, 0x8769, 0x010F, 0x0110, 0x0132, 0x9003
+_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -61,6 +43,8 @@ class ImageInfo:
         modified: seconds since 1970.
         taken: local ISO time from EXIF, such as ``2024-05-01T12:00:00``.
         camera: maker and model from EXIF, safe to show.
+        lens: model from EXIF, safe to show.
+        exposure: from EXIF, such as ``1/250 s · f/2.8 · ISO 400 · 50 mm``.
     """
 
     width: int
@@ -70,6 +54,8 @@ class ImageInfo:
     modified: float
     taken: str | None
     camera: str | None
+    lens: str | None = None
+    exposure: str | None = None
 
 
 def is_picture_name(name: str) -> bool:
@@ -169,7 +155,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, os.stat_result]]:
         raise ImageError("No permission to read {name}.", remedy="Make it readable.", name=name) from error
     except MemoryError as error:
         raise _too_large(name) from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise ImageError(
             "{name} is damaged or cut off.",
             remedy="Copy it again from where it came, or delete it.",
@@ -211,7 +197,7 @@ def open_image(path: Path, *, target: tuple[int, int] | None = None) -> Image.Im
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1  # damaged EXIF beside a sound picture
     return value if isinstance(value, int) else 1
 
@@ -219,7 +205,7 @@ def _orientation(image: Image.Image) -> int:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return image.copy()  # damaged EXIF beside a sound picture
 
 
@@ -247,7 +233,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def read_info(path: Path) -> ImageInfo:
-    """Return size, format, time and camera of a picture without decoding its pixels.
+    """Return size, format and what the camera wrote into a picture, without decoding its pixels.
 
     Raises:
         ImageError: as `open_image`, as far as the file's head shows it.
@@ -256,8 +242,7 @@ def read_info(path: Path) -> ImageInfo:
         width, height = image.size
         if _orientation(image) >= 5:
             width, height = height, width
-        taken, camera = _exif(image)
-        return ImageInfo(width, height, _format(image), status.st_size, status.st_mtime, taken, camera or None)
+        return ImageInfo(width, height, _format(image), status.st_size, status.st_mtime, *read_notes(image))
 
 
 def read_rating_tags(path: Path) -> tuple[bytes, object]:
@@ -270,26 +255,10 @@ def read_rating_tags(path: Path) -> tuple[bytes, object]:
         packet = image.info.get("xmp") or b""
         try:
             rating = image.getexif().get(_RATING)
-        except _DECODER_ERRORS:
+        except DECODER_ERRORS:
             rating = None  # damaged EXIF beside a sound picture
         return packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "surrogatepass"), rating
 
 
 def _format(image: Image.Image) -> str:
     return "JPEG" if image.format == "MPO" else image.format or ""  # phones append a second JPEG and call it MPO
-
-
-def _exif(image: Image.Image) -> tuple[str | None, str | None]:
-    try:
-        exif = image.getexif()
-        time = exif.get_ifd(_EXIF_FOLDER).get(_TAKEN) or exif.get(_CHANGED)
-        words = [str(exif.get(tag) or "").strip("\0 ") for tag in (_MAKE, _MODEL)]
-    except _DECODER_ERRORS:
-        return None, None  # damaged EXIF beside a sound picture
-    maker, model = words
-    camera = model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
-    try:
-        taken = datetime.strptime(str(time).strip("\0 "), "%Y:%m:%d %H:%M:%S").isoformat()
-    except ValueError:
-        taken = None
-    return taken, display_name(camera) if camera else None

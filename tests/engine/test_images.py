@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import IFDRational
 
 from engine import images
 from engine.errors import ImageError, Message, NotFound, UsageError
@@ -266,6 +267,62 @@ def test_info_tells_time_and_camera_without_decoding(tmp_path: Path) -> None:
     assert (info.taken, info.camera, info.format) == ("2024-05-01T12:34:56", "Canon EOS R6", "JPEG")
     assert (info.bytes, info.modified) == (path.stat().st_size, 1000.0)
     assert read_info(_save(tmp_path / "b.png")).camera is None
+
+
+def _with_exif(path: Path, tags: dict[int, object], folder: dict[int, object]) -> Path:
+    exif = Image.Exif()
+    exif.update(tags)
+    exif.get_ifd(0x8769).update(folder)
+    return _save(path, exif=exif)
+
+
+def test_info_tells_lens_and_exposure(tmp_path: Path) -> None:
+    folder = {0x829A: IFDRational(1, 250), 0x829D: IFDRational(28, 10), 0x8827: 400, 0x920A: IFDRational(50, 1)}
+    info = read_info(_with_exif(tmp_path / "a.jpg", {}, {**folder, 0xA434: "RF50mm F1.8 STM\0"}))
+    assert (info.lens, info.exposure) == ("RF50mm F1.8 STM", "1/250 s · f/2.8 · ISO 400 · 50 mm")
+    assert read_info(_with_exif(tmp_path / "b.jpg", {}, {0x829A: IFDRational(13, 10)})).exposure == "1.3 s"
+    assert read_info(_with_exif(tmp_path / "c.jpg", {}, {0x8827: 65535, 0x8832: 102400})).exposure == "ISO 102400"
+    plain = read_info(_save(tmp_path / "d.png"))
+    assert (plain.lens, plain.exposure) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [IFDRational(1, 0), IFDRational(0, 1), IFDRational(0, 0), IFDRational(4294967295, 1), IFDRational(1, 4294967295)],
+)
+def test_senseless_fractions_are_left_out(tmp_path: Path, value: object) -> None:
+    info = read_info(_with_exif(tmp_path / "a.jpg", {}, dict.fromkeys((0x829A, 0x829D, 0x920A), value) | {0x8827: 0}))
+    assert info.exposure is None
+
+
+def test_exif_texts_are_safe_to_show_and_not_endless(tmp_path: Path) -> None:
+    hostile = "A\x1b[31m\u202eB" + "x" * 5000
+    path = _with_exif(tmp_path / "a.jpg", {0x0110: hostile}, {0xA434: hostile})
+    info = read_info(path)
+    for text in (info.camera, info.lens):
+        assert text is not None
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert len(text) < 200
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_flipped_exif_bytes_never_hide_a_sound_picture(tmp_path: Path) -> None:
+    folder = {0x829A: IFDRational(1, 250), 0x829D: IFDRational(28, 10), 0x8827: 400, 0xA434: "Lens", 0x9003: "2024"}
+    path = _with_exif(tmp_path / "a.jpg", {0x010F: "Maker"}, folder)
+    sound = path.read_bytes()
+    end = sound.index(b"\xff\xdb")  # the tables of the picture itself begin here
+    random = np.random.default_rng(2)
+    seen = set()
+    for _ in range(300):
+        data = bytearray(sound)
+        for place in random.integers(30, end, 3):
+            data[place] = random.integers(0, 256)
+        path.write_bytes(data)
+        info = read_info(path)
+        assert (info.width, info.height) in {(40, 30), (30, 40)}
+        seen.add(info.exposure)
+    assert len(seen) > 3
 
 
 def test_the_decoder_list_is_what_the_messages_promise() -> None:
