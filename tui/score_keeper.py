@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,9 @@ from typing import Any
 from textual.message_pump import MessagePump
 
 from engine.errors import BeholderError
-from engine.images import is_picture_name
 from engine.labels.flags import flags_file, set_flag
+from engine.labels.history import History, Position
+from engine.labels.photos import photo_names
 from engine.labels.rerates import add_rerate
 from engine.labels.scorebook import Change, Entry, ScoreBook
 from engine.prediction.guess_file import guess_folder
@@ -24,6 +24,8 @@ from tui.faults import explained
 from tui.messages import ScoreNews
 
 _Stamp = tuple[int, int, int]
+_OWN = 3
+"""The first so many stamps are those of files that scoring changes."""
 _MANY = 3000
 """More entries than that are told twice: at once, and again with the details, which take longer."""
 _LISTING_SHARE = 20
@@ -105,11 +107,12 @@ class ScoreKeeper:
         self._looking = False
         # What follows belongs to the thread alone.
         self._opened: ScoreBook | None = None
-        self._stamps: tuple[_Stamp, ...] = ()
-        self._listing: frozenset[str] = frozenset()
-        self._listing_due = 0.0
+        self._history = History(workspace.history_file)
+        self._history_end: int | None = None
+        self._seq = 0
         self._photos: frozenset[str] | None = None
-        self._seq: int | None = None
+        self._stamps: tuple[_Stamp, ...] = ()
+        self._listing_due = 0.0
 
     def read(self) -> int:
         """Ask for all entries."""
@@ -154,7 +157,8 @@ class ScoreKeeper:
 
         def work(ticket: int) -> None:
             set_flag(self._workspace, name, on)
-            self._stamps = self._stamp()
+            if self._stamps:
+                self._stamps = (*self._stamps[:_OWN], *self._stamp()[_OWN:])
             self._listener.post_message(Flagged(name, on, ticket))
 
         return self._hand_over(work)
@@ -193,12 +197,13 @@ class ScoreKeeper:
         def change(ticket: int) -> None:
             done = work(self._book)
             self._listener.post_message(ScoresChanged(done, ticket))
-            follows = self._seq is None or done.seq in {0, self._seq + 1}
-            if done.moves or done.kind == "add" or not follows:
+            if self._photos is None:
+                return
+            if done.moves or done.kind == "add" or done.seq not in {0, self._seq + 1}:
                 self._read(ticket, own=done)
             elif done.seq:
-                self._seq = done.seq
-                self._stamps = self._stamp()
+                self._seq, self._history_end = done.seq, self._history.size()
+                self._stamps = (*self._stamps[:1], *self._stamp()[1:_OWN], *self._stamps[_OWN:])
 
         return self._hand_over(change)
 
@@ -207,24 +212,28 @@ class ScoreKeeper:
         before, now = self._stamps, self._stamp()
         if not before or now == before:
             return
-        moved = [stamp for stamp, old in zip(now, before, strict=True) if stamp != old]
-        if moved == [now[0]]:
-            # Each score that is written changes the folder too: did photos come or go?
-            begun = time.monotonic()
-            if begun < self._listing_due:
-                return
-            same = self._list() == self._listing
-            self._listing_due = time.monotonic() + _LISTING_SHARE * (time.monotonic() - begun)
-            if same:
-                self._stamps = now
+        self._stamps = now
+        if now[_OWN:] == before[_OWN:] and self._photos is not None:
+            # our own scores change these files, too, some of them a moment later
+            changes = self._book.take_outside() or self._history.size() != self._history_end
+            if not changes and now[0] != before[0]:
+                begun = time.monotonic()
+                if begun < self._listing_due:
+                    self._stamps = (*before[:1], *now[1:])
+                    return
+                changes = self._list() != self._photos
+                self._listing_due = time.monotonic() + _LISTING_SHARE * (time.monotonic() - begun)
+            if not changes:
                 return
         self._read(ticket)
 
     def _read(self, ticket: int, own: Change | None = None) -> None:
-        self._stamps, self._listing = self._stamp(), self._list()
-        entries = self._book.entries()
-        if self._photos is None and len(entries) > _MANY:
-            self._listener.post_message(ScoresRead(entries, ticket, detailed=False))
+        self._stamps = self._stamp()
+        before = self._photos
+        if before is None:
+            entries = self._book.entries()
+            if len(entries) > _MANY:
+                self._listener.post_message(ScoresRead(entries, ticket, detailed=False))
         entries = self._book.entries(details=True)
         model_id, guesses = read_guesses(self._workspace, entries)
         if guesses:
@@ -232,35 +241,35 @@ class ScoreKeeper:
                 entry if (guess := guesses.get(entry.name)) is None else entry._replace(guess=guess.score)
                 for entry in entries
             ]
-        history = self._book.history()
-        photos, seen, before = frozenset(entry.name for entry in entries if entry.present), self._seq, self._photos
-        self._photos, self._seq = photos, history[-1].seq if history else 0
+        self._photos = frozenset(entry.name for entry in entries if entry.present)
+        changes = self._news(own)
         self._listener.post_message(ScoresRead(entries, ticket, model_id=model_id))
-        if before is None or seen is None:
-            return
-        mine, known = (own.seq, _names(own)) if own else (None, frozenset())
-        changes = tuple(change for change in history if change.seq > seen and change.seq != mine)
-        added, gone = tuple(sorted(photos - before - known)), tuple(sorted(before - photos - known))
-        if changes or added or gone:
-            self._listener.post_message(OutsideChanged(changes, added, gone))
+        if before is not None:
+            known = frozenset[str]() if own is None else _names(own)
+            added, gone = tuple(sorted(self._photos - before - known)), tuple(sorted(before - self._photos - known))
+            if changes or added or gone:
+                self._listener.post_message(OutsideChanged(changes, added, gone))
+
+    def _news(self, own: Change | None) -> tuple[Change, ...]:
+        """Return the changes that others added to the history since this was last asked; none the first time."""
+        begin, end = self._history_end, self._history.size()
+        self._history_end = end
+        if begin is None or end < begin:
+            self._seq = next((change.seq for change in self._history.backwards()), 0)
+            return ()
+        changes = [change for change, _ in self._history.after(Position(0, "", 0, begin))]
+        if changes:
+            self._seq = changes[-1].seq
+        return tuple(change for change in changes if own is None or change.seq != own.seq)
 
     def _list(self) -> frozenset[str]:
-        try:
-            with os.scandir(self._workspace.data) as listing:
-                return frozenset(entry.name for entry in listing if is_picture_name(entry.name))
-        except OSError:
-            return frozenset()  # the reading says what is wrong
+        return frozenset(photo_names(self._workspace.data))
 
     def _stamp(self) -> tuple[_Stamp, ...]:
         workspace = self._workspace
-        paths = (
-            workspace.data,
-            workspace.scores_file,
-            workspace.history_file,
-            flags_file(workspace),
-            guess_folder(workspace),
-        )
-        return tuple(_stamp(path) for path in paths)
+        ours = workspace.data, workspace.scores_file, workspace.history_file
+        others = flags_file(workspace), guess_folder(workspace)
+        return tuple(_stamp(path) for path in (*ours, *others))
 
 
 def _names(change: Change) -> frozenset[str]:

@@ -44,13 +44,13 @@ class DataScreen(EditingScreen):
     CSS_PATH = "data.tcss"
     AUTO_FOCUS = "#table"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("n", "next_unscored", "data.key.next", id="data.next"),
+        bind("n", "next_unscored", "data.key.next", id="data.next", show=False),
         bind("slash", "filter", "data.key.filter", id="data.filter", display="/"),
         bind("s", "sort", "data.key.sort", id="data.sort"),
         bind("S", "reverse", "data.key.reverse", id="data.reverse", show=False),
         bind("f", "find", "data.key.find", id="data.find", show=False),
         bind("g", "gallery", "data.key.gallery", id="data.gallery"),
-        bind("v", "beside", "data.key.beside", id="data.beside"),
+        bind("v", "beside", "data.key.beside", id="data.beside", show=False),
         bind("o", "one_by_one", "data.key.one_by_one", id="data.one_by_one"),
         bind("p", "guess", "data.key.guess", id="data.guess", show=False),
         bind("c", "cells", "data.key.cells", id="data.cells", show=False),
@@ -75,7 +75,7 @@ class DataScreen(EditingScreen):
         super().__init__()
         self._unread: BeholderError | None = None
         self._wanted: str | None = None
-        self._with_guesses = False
+        self._columns: dict[str, Any] = {"guessed": False, "longest": 0}
         self._beside = False
         self._guessing = ""
 
@@ -84,7 +84,7 @@ class DataScreen(EditingScreen):
         yield FilterBar(t("data.filter_hint"), id="filter")
         with Horizontal(id="data"):
             with ContentSwitcher(initial="table", id="views"):
-                yield ScoreTable(_name, self._cells, columns(guessed=self._with_guesses), id="table")
+                yield ScoreTable(_name, self._cells, columns(**self._columns), id="table")
                 yield Gallery(_name, self._caption, self._path, self.workspace.thumbnails, id="gallery")
             with Vertical(id="look"):
                 yield Photo(id="photo")
@@ -177,9 +177,10 @@ class DataScreen(EditingScreen):
         empty.display = not self.album.total and (self.album.is_read or unread is not None)
         self.query_one("#data").display = not empty.display
         table, reading, wish = self.query_one(ScoreTable), self.album.reading, self.album.wish
-        if reading.guessed != self._with_guesses:
-            self._with_guesses = reading.guessed
-            table.set_columns(columns(guessed=self._with_guesses), self._cells)
+        wanted = {"guessed": reading.guessed, "longest": reading.longest}
+        if wanted != self._columns:
+            self._columns = wanted
+            table.set_columns(columns(**wanted), self._cells)
         table.show_order(wish.sort, reverse=wish.descending)
         self.rows.set_rows(self.album.view, cursor=cursor)
         self.redraw_counts()
@@ -299,9 +300,8 @@ class DataScreen(EditingScreen):
         self.look()
 
     def action_cells(self) -> None:
-        """Switch between half and quadrant cells."""
-        photo = self.query_one(Photo)
-        photo.cells = "quadrant" if photo.cells == "half" else "half"
+        """Go on to the next way of drawing the photo."""
+        self.query_one(Photo).next_cells()
 
     def action_one_by_one(self) -> None:
         """Score what is shown, one photo after the other, as large as the screen."""
@@ -347,7 +347,7 @@ class DataScreen(EditingScreen):
 
     def _cells(self, entry: Entry) -> list[str]:
         marked = entry.name in self.album.marks
-        return cells(entry, self.field.scale, marked=marked, guessed=self._with_guesses)
+        return cells(entry, self.field.scale, marked=marked, guessed=self._columns["guessed"])
 
     def _caption(self, entry: Entry) -> tuple[str, str]:
         signs = ("✓" if entry.name in self.album.marks else "") + ("⚑" if entry.flagged else "")

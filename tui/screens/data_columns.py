@@ -14,11 +14,12 @@ from tui.widgets.score_table import Column
 MARK, FLAG = "✓", "⚑"
 
 
-def columns(*, guessed: bool) -> list[Column]:
+def columns(*, guessed: bool, longest: int = 0) -> list[Column]:
     """Return the columns; those that need more room come into sight only where there is some.
 
     Args:
         guessed: whether a model has guessed any score.
+        longest: characters of the longest name, so that the scores don't stand far away from short ones.
     """
     guesses = (
         Column(t("data.column.guess"), 6, "right", from_width=42, key="guess"),
@@ -26,7 +27,7 @@ def columns(*, guessed: bool) -> list[Column]:
     )
     return [
         Column("", 2),
-        Column(t("data.column.name"), key="name"),
+        Column(t("data.column.name"), key="name", most=max(longest, 30)),
         Column(t("data.column.score"), 7, "right", key="score"),
         *(guesses if guessed else ()),
         Column(t("data.column.size"), 8, "right", from_width=76, key="size"),

@@ -48,6 +48,7 @@ class Reading:
         entries: one a photo or name with a score.
         upto: number of the last piece of work that they include; see `ScoreKeeper`.
         detailed: whether sizes, times, sources and guesses are known.
+        longest: cells of the longest name, about.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -56,8 +57,9 @@ class Reading:
     places: dict[str, int] = field(default_factory=dict)
     scored: int = 0
     missing: int = 0
-    guessed: bool = False
     flagged: int = 0
+    guessed: bool = False
+    longest: int = 0
 
     def count(self) -> None:
         """Fill in the places and the counts; takes a while."""
@@ -67,6 +69,8 @@ class Reading:
         self.missing = sum(not entry.present for entry in entries)
         self.guessed = any(entry.guess is not None for entry in entries)
         self.flagged = sum(entry.flagged for entry in entries)
+        names = (entry.name for entry in entries)
+        self.longest = max((len(name) if name.isascii() else 2 * len(name) for name in names), default=0)
 
     def put(self, name: str, **changes: object) -> bool:
         """Change one entry in its place; say whether it is another one now."""

@@ -31,6 +31,7 @@ class Column:
         justify: where its text stands.
         from_width: leave it out where the table is narrower than this, in cells.
         key: by which the screen knows it when its heading is clicked; empty where there is nothing to sort by.
+        most: cells that it takes at most where it shares the room; 0 for all.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Column:
     justify: Justify = "left"
     from_width: int = 0
     key: str = ""
+    most: int = 0
 
 
 class ScoreTable(RowList[Any]):
@@ -218,7 +220,7 @@ class ScoreTable(RowList[Any]):
         fixed = sum(column.width for _, column in shown) + len(shown) + 1
         flexible = sum(column.width == 0 for _, column in shown)
         share = max((width - fixed) // max(flexible, 1), 4)
-        return [(place, column, column.width or share) for place, column in shown]
+        return [(place, column, column.width or min(share, column.most or share)) for place, column in shown]
 
     def _key_at(self, x: int) -> str:
         left = 1
