@@ -59,7 +59,7 @@ def _copied(workspace: Workspace, photo: Path) -> str:
     with disk_errors(photo):
         size = photo.stat().st_size
     item = ImportItem(photo, name, None, Message(""), "new", name != photo.name, size)
-    report = _result(run_import(workspace, ImportPlan((item,), photo.parent, workspace.scale)))
+    report = _result(run_import(workspace, ImportPlan((item,), scale=workspace.scale)))
     for _, reason in report.skipped:
         raise BeholderError(reason.template, **reason.values)
     return report.renamed.get(photo.name, name)

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.labels.recent import recent_folders
 from engine.labels.scorebook import ScoreBook
 from engine.workspace import Workspace
 from tests.conftest import draw_photo
@@ -61,6 +62,7 @@ async def test_one_photo_gets_a_score_and_a_correction_joins_the_data(trained: W
         await pilot.press("home", "delete", "enter")
         await wait_for(pilot, lambda: ScoreBook(trained).scores()["my [b]photo.jpg"] == 5.0, "the second correction")
         assert sum("photo" in file.name for file in trained.data.iterdir()) == 1
+        assert recent_folders(trained) == []  # no folder was imported
 
 
 async def test_a_photo_of_the_training_data_is_rescored_in_place(trained: Workspace) -> None:
