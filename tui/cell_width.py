@@ -38,6 +38,20 @@ def cut(text: str, cells: int) -> str:
     return f"{kept}…"
 
 
+def cut_left(text: str, cells: int) -> str:
+    """Return the text, its beginning replaced by ``…`` where it is wider than `cells`.
+
+    >>> cut_left("photograph", 6)
+    '…graph'
+    """
+    if width(text) <= cells:
+        return text
+    kept = text[-max(cells - 1, 1) :]
+    while kept and width(kept) > cells - 1:
+        kept = kept[1:]
+    return f"…{kept}"
+
+
 def wrap(text: str, cells: int) -> list[str]:
     """Return the lines of a paragraph; it breaks at blanks, and between wide characters."""
     lines: list[str] = []

@@ -3,11 +3,81 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from engine.errors import UsageError, display_name
+
+_BEGINS_A_PATH = re.compile(r"""['"]?(?:/|~|\.{1,2}/|file:)""", re.IGNORECASE)
+_NEEDS_THE_SHELL = frozenset("'\"\\")
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """Paths that a terminal pasted, or that were dropped onto it.
+
+    Args:
+        path: the first of them, absolute.
+        more: how many others came with it.
+        is_submitted: whether a line end followed, as if enter had been pressed.
+    """
+
+    path: Path
+    more: int
+    is_submitted: bool
+
+
+def parse_pasted_paths(text: str) -> Pasted | None:
+    r"""Return what a pasted text means if it is made of paths; None for any other text.
+
+    Several paths stand on lines of their own, or on one line in the quotes of a shell.
+
+    Raises:
+        UsageError: the first is a ``file://`` address that names another computer.
+
+    >>> parse_pasted_paths("/tmp/a\n/tmp/b\n")
+    Pasted(path=PosixPath('/tmp/a'), more=1, is_submitted=True)
+    >>> parse_pasted_paths("_s(?P<score>[0-9]+)") is None
+    True
+    """
+    lines = [line.strip("\t ") for line in re.split(r"[\r\n]+", text)]
+    # A list of addresses may hold comments.
+    paths = [line for line in lines if line and not line.startswith("#")]
+    if not paths or not _BEGINS_A_PATH.match(paths[0]):
+        return None
+    more = len(paths) - 1
+    if len(paths) == 1:
+        paths = _several(paths[0])
+        more = len(paths) - 1
+    return Pasted(parse_typed_path(paths[0]), more, text.endswith(("\r", "\n")))
+
+
+def _several(line: str) -> list[str]:
+    """Return the shell's words of a line if each of them is a path and the line is none itself."""
+    if os.path.lexists(_absolute(line)):
+        return [line]
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return [line]
+    return words if len(words) > 1 and all(_BEGINS_A_PATH.match(word) for word in words) else [line]
+
+
+def typed_form(path: Path) -> str:
+    r"""Return a text that is safe to show in an input and that `parse_typed_path` takes for this path.
+
+    A path with undecodable, control or bidi characters becomes a ``file://`` address.
+
+    >>> typed_form(Path("/tmp/My Photos")), typed_form(Path("/tmp/a\x1bb"))
+    ('/tmp/My Photos', 'file:///tmp/a%1Bb')
+    """
+    text = str(path)
+    if display_name(text) == text == text.strip() and parse_typed_path(text) == path:
+        return text
+    return "file://" + quote(os.fsencode(path))
 
 
 def parse_typed_path(text: str) -> Path:
@@ -34,7 +104,7 @@ def parse_typed_path(text: str) -> Path:
     if text.lower().startswith("file:"):
         return _from_address(text)
     literal = _absolute(text)
-    if os.path.lexists(literal):
+    if not _NEEDS_THE_SHELL & set(text) or os.path.lexists(literal):
         return literal
     try:
         words = shlex.split(text)
