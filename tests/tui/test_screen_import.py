@@ -28,7 +28,7 @@ async def test_a_folder_comes_in_end_to_end(tmp_path: Path) -> None:
         screen = app.screen
         app.screen.query_one("#folder", Input).value = f"'{folder}'"
         await pilot.press("enter")
-        await wait_for(pilot, lambda: "6 found" in screen_text(app), "the preview")
+        await wait_for(pilot, lambda: "all 6" in screen_text(app), "the preview")
         assert not app.workspace.scores_file.exists()
         table = screen.query_one("#items", ScoreTable)
         place = next(n for n, item in enumerate(table.rows) if item.source.name == "IMG_2041.jpg")
@@ -84,7 +84,7 @@ async def test_the_picker_chooses_a_folder(tmp_path: Path) -> None:
             "the cursor on the folder",
         )
         await pilot.press("space")
-        await wait_for(pilot, lambda: "1 found" in screen_text(app), "the preview of the chosen folder")
+        await wait_for(pilot, lambda: "all 1" in screen_text(app), "the preview of the chosen folder")
 
 
 async def test_what_was_typed_survives_a_change_of_language(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -20,38 +21,57 @@ _LISTED = 200
 
 
 class ImportReportDialog(BaseDialog[str | None]):
-    """Shows the report; returns the area to go to, or None to stay."""
+    """Shows the report; returns the area to go to, or None to stay.
+
+    Args:
+        report: what was done.
+        folder: the folder that was imported.
+        left_out: how many photos the person left out.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [bind("escape", "close", "app.key.close", id="report.close")]
 
-    def __init__(self, report: ImportReport) -> None:
+    def __init__(self, report: ImportReport, folder: Path, left_out: int = 0) -> None:
         super().__init__()
-        self.report = report
+        self.report, self._folder, self._left_out = report, folder, left_out
 
     def compose(self) -> ComposeResult:
         """Yield the counts, the lists and two buttons."""
-        report = self.report
         with Vertical(classes="dialog -report"):
             yield Static(t("app.report.title"), classes="dialog-title")
             with VerticalScroll(classes="dialog-body"):
-                counts = {key: getattr(report, key) for key in ("found", "imported", "scored", "unscored")}
-                yield Static(t("app.report.counts", **counts), markup=False, id="report-counts")
+                yield Static("\n".join(self._counts()), markup=False, id="report-counts")
                 yield Static(self._lists(), id="report-lists")
             with Horizontal(classes="buttons"):
-                yield Button(t("app.report.look"), variant="primary", id="data")
+                yield Button(t("importing.report.look"), variant="primary", id="data")
                 yield Button(t("app.key.close"), id="close")
         yield Footer(show_command_palette=False, compact=True)
+
+    def _counts(self) -> list[str]:
+        report = self.report
+        there = report.found - len(report.skipped) - report.imported
+        copied = t("importing.report.copied", n=report.imported)
+        lines = [copied if report.imported else t("importing.report.nothing")]
+        lines.append(t("importing.report.scores", scored=report.scored, unscored=report.unscored))
+        if there:
+            lines.append(t("importing.report.there", n=there))
+        if self._left_out:
+            lines.append(t("importing.report.out", n=self._left_out))
+        return lines
 
     def _lists(self) -> Text:
         text = Text()
         if self.report.skipped:
-            text.append(f"\n{t('app.report.skipped', n=len(self.report.skipped))}\n", style="bold")
+            text.append(f"\n{t('importing.report.skipped', n=len(self.report.skipped))}\n", style="bold")
             for path, reason in self.report.skipped[:_LISTED]:
-                text.append(f"  {display_name(path.name)}  ").append(f"{say(reason)}\n", style="dim")
+                name = path.relative_to(self._folder) if path.is_relative_to(self._folder) else path
+                text.append(f"  {display_name(name)}  ").append(f"{say(reason)}\n", style="dim")
+            _name_rest(text, len(self.report.skipped))
         if self.report.renamed:
-            text.append(f"\n{t('app.report.renamed', n=len(self.report.renamed))}\n", style="bold")
+            text.append(f"\n{t('importing.report.renamed', n=len(self.report.renamed))}\n", style="bold")
             for old, new in list(self.report.renamed.items())[:_LISTED]:
                 text.append(f"  {display_name(old)} → {display_name(new)}\n")
+            _name_rest(text, len(self.report.renamed))
         return text
 
     def on_mount(self) -> None:
@@ -65,3 +85,8 @@ class ImportReportDialog(BaseDialog[str | None]):
     def action_close(self) -> None:
         """Stay."""
         self.dismiss(None)
+
+
+def _name_rest(text: Text, count: int) -> None:
+    if count > _LISTED:
+        text.append(f"  {t('importing.report.more', n=count - _LISTED)}\n", style="dim")
