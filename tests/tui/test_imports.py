@@ -35,7 +35,7 @@ def test_help_of_a_command_imports_nothing_heavy(command: str) -> None:
 def test_jobs_and_models_are_listed_without_the_libraries_that_train(tmp_path: Path) -> None:
     code = f"""
 from tui.cli import main
-for words in (["init"], ["jobs"], ["models"], ["backbones"], ["doctor"]):
+for words in (["init"], ["scores"], ["scores", "check"], ["jobs"], ["models"], ["backbones"], ["doctor"]):
     assert main(["-w", {str(tmp_path)!r}, *words]) == 0
 """
     assert imported_by(code, *(name for name in HEAVY if name not in {"numpy", "scipy"}), "textual") == []
