@@ -84,7 +84,7 @@ class Gallery(RowList[Any]):
         key: gives a row its name.
         caption: gives a row's name and what stands right of it (score, flag, mark), as they are shown.
         path: gives a row's photo.
-        folder: where thumbnails are cached.
+        folder: where thumbnails are cached; None: nowhere.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"gallery--cursor", "gallery--caption", "gallery--waiting"}
@@ -111,7 +111,7 @@ class Gallery(RowList[Any]):
         key: Callable[[Any], str],
         caption: Callable[[Any], tuple[str, str]],
         path: Callable[[Any], Path],
-        folder: Path,
+        folder: Path | None,
         *,
         id: str | None = None,
     ) -> None:
