@@ -91,6 +91,7 @@ class BeholderApp(PixelApp, BackgroundApp):
         if self._early_error is not None:
             self.show_error(self._early_error)
         self.in_background(self.follow_running_jobs, "jobs")
+        self.call_after_refresh(self.settle)
 
     def room(self, area: str) -> BaseScreen:
         """Return the screen of an area; it is imported and made when it is first wanted, then kept."""
@@ -105,11 +106,14 @@ class BeholderApp(PixelApp, BackgroundApp):
         """Show a room: home, import, data, train, predict or models."""
         if isinstance(self.screen, BaseScreen) and self.screen.area == area:
             return
+        is_new = area not in self.rooms
         wanted = self.room(area)
         while self.screen is not wanted and len(self.screen_stack) > 1:
             self.pop_screen()
         if self.screen is not wanted:
             self.push_screen(area)
+        if is_new:
+            self.call_after_refresh(self.settle)
 
     def open_scoring(self, names: Sequence[str] | None = None, at: str | None = None) -> None:
         """Score photos one by one, as large as the screen; escape leads back here.

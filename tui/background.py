@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,11 @@ class BackgroundApp(App[None]):
             await (work() if callable(work) else work)
         except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
             self.show_error(explained(self.workspace, error))
+
+    def settle(self) -> None:
+        """Spare what the screens are built of the search for garbage, which would stop everything for 0.1 s."""
+        if not self.is_headless:  # where many apps begin and end in one process, they must not stay for ever
+            gc.freeze()
 
     @property
     def keeper(self) -> ScoreKeeper:

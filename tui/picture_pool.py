@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from textual.message_pump import MessagePump
 from engine.errors import BeholderError
 
 THREADS = 2
+_NEAR_SECONDS = 0.03
+"""What may be seen soon is begun so much later, so that what is to be seen now gets to the screen first."""
 
 
 class Wish(NamedTuple):
@@ -62,6 +65,7 @@ class PicturePool:
         self._running: dict[Hashable, bool] = {}  # key → whether it was begun for somebody who will see it only soon
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._near_from = 0.0
         self._threads = threads
         self._started = 0
 
@@ -78,6 +82,7 @@ class PicturePool:
             if self._closed:
                 return
             self._wishes.pop(owner, None)
+            self._near_from = time.monotonic() + _NEAR_SECONDS
             if seen or near:
                 self._wishes[owner] = ({wish.key: wish for wish in seen}, {wish.key: wish for wish in near})
             while self._started < min(self._threads, len(self._waiting()) + len(self._running)):
@@ -119,7 +124,7 @@ class PicturePool:
         if best is None:
             return None
         is_near = best[0] == 1
-        if is_near and sum(self._running.values()) >= self._near_limit:
+        if is_near and (sum(self._running.values()) >= self._near_limit or time.monotonic() < self._near_from):
             return None
         self._running[best[3].key] = is_near
         return best[3]
@@ -128,7 +133,8 @@ class PicturePool:
         while True:
             with self._changed:
                 while not self._closed and (wish := self._next()) is None:
-                    self._changed.wait()
+                    late = self._near_from - time.monotonic()
+                    self._changed.wait(late if late > 0 else None)
                 if self._closed:
                     return
             assert wish is not None
