@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual import events
-from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Static
 
-from engine.labels.recent import remember_folder
-from tests.tui.piloting import make_app, make_photos, screen_text, wait_for
+from tests.tui.import_piloting import here, import_screen, paste, show, shown, told
+from tests.tui.piloting import make_photos, wait_for
 from tui.dialogs.error import ErrorDialog
 from tui.screens.importing import ImportScreen
 from tui.widgets.import_form import ImportForm
 from tui.widgets.path_input import PathField, complete_path
-from tui.widgets.score_table import ScoreTable
-
-
-@asynccontextmanager
-async def import_screen(root: Path, recent: Path | None = None) -> AsyncIterator[tuple[Pilot[Any], ImportScreen]]:
-    """Open the app on the Import screen."""
-    app = make_app(root)
-    if recent is not None:
-        remember_folder(app.workspace, recent)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("f2")
-        await wait_for(pilot, lambda: isinstance(app.screen, ImportScreen), "the Import screen")
-        assert isinstance(app.screen, ImportScreen)
-        await wait_for(pilot, lambda: isinstance(app.screen.focused, Input), "the focus in the form")
-        yield pilot, app.screen
 
 
 def folder_of(screen: ImportScreen) -> str:
@@ -46,25 +27,6 @@ def offered(screen: ImportScreen) -> list[str]:
 
 def note(screen: ImportScreen) -> str:
     return str(screen.query_one("#form-note", Static).render())
-
-
-def told(screen: ImportScreen) -> str:
-    """Return what the toasts say."""
-    return " ".join(toast.message for toast in screen.app._notifications)
-
-
-async def paste(pilot: Pilot[Any], text: str) -> None:
-    """Paste as a terminal does: what has the focus gets it first."""
-    pilot.app.post_message(events.Paste(text))
-    await pilot.pause()
-
-
-async def show(pilot: Pilot[Any], screen: ImportScreen, folder: Path, count: int) -> None:
-    """Preview a folder of so many files."""
-    screen.query_one("#folder", Input).value = str(folder)
-    screen.action_preview()
-    table = screen.query_one("#items", ScoreTable)
-    await wait_for(pilot, lambda: len(table.rows) == count and table.has_focus, "the preview")
 
 
 async def test_tab_and_right_accept_the_completion(tmp_path: Path) -> None:
@@ -100,7 +62,7 @@ async def test_recent_folders_are_offered_in_the_empty_field(tmp_path: Path) -> 
     async with import_screen(tmp_path / "work", recent=tmp_path / "album") as (pilot, screen):
         await wait_for(pilot, lambda: offered(screen) == [str(tmp_path / "album")], "the recent folder")
         await pilot.press("down", "enter")
-        await wait_for(pilot, lambda: "all 1" in screen_text(screen.beholder), "its preview")
+        await wait_for(pilot, lambda: "all 1" in shown(screen), "its preview")
 
 
 async def test_escape_closes_the_list_before_it_leaves(tmp_path: Path) -> None:
@@ -141,7 +103,7 @@ async def test_a_pasted_folder_is_previewed_wherever_the_focus_is(focus: str, wa
             screen.query_one(focus).focus()
             await wait_for(pilot, lambda: screen.focused is screen.query_one(focus), focus)
         await paste(pilot, PASTES[way](tmp_path / "my photos"))
-        await wait_for(pilot, lambda: "all 2" in screen_text(screen.beholder), "the preview of the pasted folder")
+        await wait_for(pilot, lambda: "all 2" in shown(screen), "the preview of the pasted folder")
         assert folder_of(screen) == str(tmp_path / "my photos")
 
 
@@ -155,7 +117,7 @@ async def test_a_dropped_path_waits_for_enter_and_only_the_first_of_several_coun
         await wait_for(pilot, lambda: "2 more" in told(screen), "a word about the others")
         assert screen.stop is None and screen.draft is None
         await pilot.press("enter")
-        await wait_for(pilot, lambda: "all 1" in screen_text(screen.beholder), "the preview")
+        await wait_for(pilot, lambda: "all 1" in shown(screen), "the preview")
 
 
 async def test_a_dropped_table_goes_beside_the_folder_and_a_dropped_photo_shows_its_folder(tmp_path: Path) -> None:
@@ -165,9 +127,9 @@ async def test_a_dropped_table_goes_beside_the_folder_and_a_dropped_photo_shows_
         await paste(pilot, str(tmp_path / "ratings.csv"))
         await wait_for(pilot, lambda: screen.query_one("#csv", Input).value.endswith("ratings.csv"), "the table")
         await paste(pilot, f"{photos[1]}\n")
-        await wait_for(pilot, lambda: "scored 1" in screen_text(screen.beholder), "the preview with the scores")
-        assert screen.rows.row.source == photos[1]
-        assert screen.rows.row.score == 77
+        await wait_for(pilot, lambda: "scored 1" in shown(screen), "the preview with the scores")
+        assert here(screen).source == photos[1]
+        assert here(screen).score == 77
 
 
 async def test_what_is_pasted_and_no_path_goes_where_the_cursor_is(tmp_path: Path) -> None:
@@ -187,9 +149,9 @@ async def test_a_folder_with_undecodable_bytes_can_be_dropped(tmp_path: Path) ->
     make_photos(folder, ["20.jpg"])
     async with import_screen(tmp_path / "work") as (pilot, screen):
         await paste(pilot, folder.as_uri() + "\n")
-        await wait_for(pilot, lambda: "all 1" in screen_text(screen.beholder), "the preview")
+        await wait_for(pilot, lambda: "all 1" in shown(screen), "the preview")
         assert folder_of(screen).endswith("/%FF%1B%5B31m%0A")
-        assert "\\udcff\\x1b[31m\\n  scores" in screen_text(screen.beholder)
+        assert "\\udcff\\x1b[31m\\n  scores" in shown(screen)
 
 
 async def test_a_wrong_pattern_or_scale_is_explained_while_it_is_typed(tmp_path: Path) -> None:
@@ -228,7 +190,7 @@ async def test_stars_become_scores(tmp_path: Path) -> None:
         screen.query_one("#stars", Checkbox).value = True
         await show(pilot, screen, tmp_path / "album", 2)
         assert {item.source.name: item.score for item in screen.rows.rows} == {"a.jpg": 100, "90.jpg": None}
-        assert "star ratings" in screen_text(screen.beholder)
+        assert "star ratings" in shown(screen)
 
 
 async def test_an_address_of_another_computer_is_explained(tmp_path: Path) -> None:
@@ -246,7 +208,7 @@ async def test_the_form_folds_away_and_comes_back(tmp_path: Path) -> None:
     async with import_screen(tmp_path / "work") as (pilot, screen):
         form = screen.query_one(ImportForm)
         await show(pilot, screen, tmp_path / "album", 1)
-        assert form.size.height == 1 and "album" in screen_text(screen.beholder)
+        assert form.size.height == 1 and "album" in shown(screen)
         await pilot.press("e")
         await wait_for(pilot, lambda: screen.focused is screen.query_one("#folder"), "the form")
         assert folder_of(screen) == str(tmp_path / "album") and not screen.query_one("#preview", Button).disabled

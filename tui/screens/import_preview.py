@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -90,7 +91,9 @@ class PreviewScreen(ScoringScreen):
         with Horizontal(id="preview-area"):
             with ContentSwitcher(initial=self._view, id="views"):
                 yield ScoreTable(_key, self._cells, columns, id="items")
-                yield Gallery(_key, self._caption, _source, self.workspace.thumbnails, id="gallery")
+                # a preview writes nothing, so it keeps its thumbnails only where there is a workspace already
+                kept = self.workspace.thumbnails if self.workspace.exists() else None
+                yield Gallery(_key, self._caption, _source, kept, id="gallery")
             with Vertical(id="look"):
                 yield Photo(id="photo")
                 yield Static("", id="why")
@@ -131,10 +134,15 @@ class PreviewScreen(ScoringScreen):
         self.query_one(Photo).show(row.source if row else None, near)
         self._show_why()
 
+    @on(Photo.Loaded)
+    def _photo_loaded(self) -> None:
+        self._show_why()
+
     def give(self, key: str, score: float | None) -> None:
         """Change a photo's score in the draft."""
         if self.draft is not None and not self.is_busy:
-            self._changed(self.draft.give(Path(key), score))
+            touched, row = self.draft.give(Path(key), score), self.rows.row
+            self._changed(only_here=touched == 1 and row is not None and _key(row) == key)
 
     def settle(self) -> None:
         """Give the photo the score that is being typed, if it is one."""
@@ -159,7 +167,7 @@ class PreviewScreen(ScoringScreen):
         if self.draft.toggle_out(row.source) is None:
             self.notify(t("importing.bad_anyway"), markup=False)
             return
-        self._changed(2)
+        self._changed()
         rows.go_to(rows.cursor + 1)
 
     def action_undo(self) -> None:
@@ -183,10 +191,10 @@ class PreviewScreen(ScoringScreen):
         self.redraw(select=str(source))
         self.look()
 
-    def _changed(self, touched: int) -> None:
-        """Draw what a change of some items alters."""
+    def _changed(self, *, only_here: bool = False) -> None:
+        """Draw what a change alters: the row of the cursor, or also others."""
         self.note = ""
-        if touched == 1:
+        if only_here:
             self.rows.repaint_rows(self.rows.cursor)
         else:
             self.rows.refresh()
@@ -195,13 +203,7 @@ class PreviewScreen(ScoringScreen):
 
     def redraw(self, select: str | None = None) -> None:
         """Show the draft as it is now."""
-        rows, shown = self.rows, self.draft.shown if self.draft else ()
-        following = rows.cursor + 1
-        if rows.rows is shown and select is not None and following < len(shown) and _key(shown[following]) == select:
-            rows.repaint_rows(rows.cursor)  # the score that was just given
-            rows.go_to(following)
-        else:
-            rows.set_rows(shown, select=select)
+        self.rows.set_rows(self.draft.shown if self.draft else (), select=select)
         self.show_counts()
         self._show_why()
 
@@ -279,7 +281,10 @@ class PreviewScreen(ScoringScreen):
 
     def _show_why(self) -> None:
         row = self.rows.row
-        text = Text() if row is None or self.draft is None else item_text(self.draft, row, folded=self._has_photo)
+        text = Text()
+        if row is not None and self.draft is not None:
+            info = self.query_one(Photo).info if self._has_photo else None
+            text = item_text(self.draft, row, info, folded=self._has_photo)
         self.query_one("#why", Static).update(text)
 
     def _cells(self, item: ImportItem) -> tuple[Text | str, ...]:

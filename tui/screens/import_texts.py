@@ -7,10 +7,12 @@ from rich.style import Style
 from rich.text import Text
 
 from engine.errors import display_name
+from engine.images import ImageInfo
 from engine.labels.importing import ImportItem
 from engine.workspace import format_score
 from tui.cell_width import cut_left
 from tui.i18n import say, t
+from tui.photo_info import info_line
 from tui.screens.import_draft import KINDS, Draft
 
 _FOLDER_ROOM = 14
@@ -48,17 +50,19 @@ def why(item: ImportItem) -> str:
     return f"→ {display_name(item.name)} · {reason}" if item.renamed else reason
 
 
-def item_text(draft: Draft, item: ImportItem, *, folded: bool) -> Text:
+def item_text(draft: Draft, item: ImportItem, info: ImageInfo | None, *, folded: bool) -> Text:
     """Return an item in words: its path, what becomes of it, and where its score comes from.
 
     Args:
         draft: what it is part of.
         item: the item.
+        info: size, date and camera of the photo; None while they are not known.
         folded: whether there is room for several lines.
     """
     text = Text(overflow="fold" if folded else "ellipsis", no_wrap=not folded)
     text.append(display_name(draft.relative(item)), style="bold")
-    return text.append("\n" if folded else "  ").append(f"{state(draft, item)} · {why(item)}", style="dim")
+    text.append("\n" if folded else "  ").append(f"{state(draft, item)} · {why(item)}", style="dim")
+    return text.append(f"\n{info_line(info)}", style="dim") if info is not None else text
 
 
 def counts_line(draft: Draft, width: int) -> Text:
