@@ -87,10 +87,8 @@ class WatchedApp(Terminal):
     def open_scoring(self) -> None:
         """Go to the scoring mode, and wait for its first photo."""
         self.wait_for("F3 Data")
-        self.press("f3")
-        self.wait_for(named(0))
-        self.press("o")
-        self.listen(1.0)
+        self.press("s")
+        self.listen(1.0, first=_PATIENCE)
         assert _stripe(0)(self.recent) is not None, f"the scoring mode shows no photo:\n{self.text}"
 
     def listen(self, quiet: float = 0.3, seconds: float = 10.0, first: float | None = None) -> list[Chunk]:
@@ -147,10 +145,8 @@ def flips(place: Path, photos: int = 16) -> Iterator[Figure]:
 def _flip_bytes(workspace: Workspace, order: Sequence[int], *options: str) -> int:
     with WatchedApp(workspace, _FULL, *options) as app:
         app.wait_for("F3 Data")
-        app.press("f3")
-        app.wait_for(named(0))
-        app.press("o")
-        app.listen(1.0)
+        app.press("s")
+        app.listen(1.0, first=_PATIENCE)
         shown, sent = 0, []
         for number in order:
             sent.append(app.answer("right" if number > shown else "left").bytes)

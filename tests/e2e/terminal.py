@@ -27,6 +27,7 @@ KEYS = {
     "f4": b"\x1bOS",
     "f5": b"\x1b[15~",
     "f6": b"\x1b[17~",
+    "f7": b"\x1b[18~",
     "up": b"\x1b[A",
     "down": b"\x1b[B",
     "right": b"\x1b[C",
