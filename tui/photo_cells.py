@@ -16,7 +16,7 @@ from tui.quadrant_cells import split_cells
 
 Cells = Literal["half", "quadrant"]
 
-_FEW = 32
+_FEW = 48
 _FIRST = 16
 """The first colour of the 256-colour palette that no terminal lets people redefine."""
 
@@ -84,7 +84,7 @@ def cell_strips(
         image: the picture, RGB.
         half_cells: width in columns and height in half rows; if odd, the last half row is left open.
         cells: ``half`` or ``quadrant``.
-        few_colours: save bytes on a slow line: a third, with the 32 colours that suit the picture best.
+        few_colours: save bytes on a slow line: take the 48 colours that suit the picture best.
         palette: use the 256-colour palette, for terminals that know no other colours.
 
     Returns:
@@ -96,7 +96,8 @@ def cell_strips(
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     if few_colours and not palette:
-        image = image.quantize(_FEW, dither=Image.Dither.NONE).convert("RGB")
+        method = Image.Quantize.MAXCOVERAGE
+        image = image.quantize(_FEW, method, kmeans=1, dither=Image.Dither.NONE).convert("RGB")
     drawn = _quadrants(image, palette, few_colours) if is_quadrant else _halves(image, palette, few_colours)
     return [PictureStrip(turned(row) if few_colours else row, palette).prepare() for row in drawn]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
 
@@ -24,6 +24,7 @@ Cell = tuple[int, int, int]
 OPEN = -1
 """Instead of a colour: that of the widget below."""
 BLANK, UPPER, LOWER, FULL = (SHAPES.index(shape) for shape in " ▀▄█")
+_RED, _GREEN, _BLUE = (0, 8, 16) if sys.byteorder == "little" else (24, 16, 8)
 _RESET = "\x1b[0m"
 
 
@@ -94,7 +95,7 @@ class PictureStrip(LazyStrip):
 
     def prepare(self) -> PictureStrip:
         """Make the bytes now, in the thread that draws, and return the row itself."""
-        self._ansi = _ansi(self.cells, _palette_code if self._palette else _code) + _RESET
+        self._ansi = _ansi(self.cells, self._palette) + _RESET
         return self
 
     def make_segments(self) -> list[Segment]:
@@ -154,22 +155,24 @@ class JoinedStrip(LazyStrip):
         return JoinedStrip(found)
 
 
-def _ansi(cells: Iterable[Cell], code: Callable[[int], str]) -> str:
+def _ansi(cells: Iterable[Cell], palette: bool) -> str:
     """Return the cells as the terminal takes them; a colour is named only where it changes."""
+    code = _palette_code if palette else _code
     parts: list[str] = []
     ink_now = paper_now = OPEN
     for shape, ink, paper in cells:
-        new_ink, new_paper = shape != BLANK and ink != ink_now, paper != paper_now
-        if new_ink and new_paper:
-            parts.append(f"\x1b[3{code(ink)};4{code(paper)}m")
-            ink_now, paper_now = ink, paper
-        elif new_paper:
-            parts.append(f"\x1b[4{code(paper)}m")
+        if paper == paper_now:
+            if ink == ink_now or shape == BLANK:
+                parts.append(SHAPES[shape])
+            else:
+                parts.append(f"\x1b[3{code(ink)}m{SHAPES[shape]}")
+                ink_now = ink
+        elif ink == ink_now or shape == BLANK:
+            parts.append(f"\x1b[4{code(paper)}m{SHAPES[shape]}")
             paper_now = paper
-        elif new_ink:
-            parts.append(f"\x1b[3{code(ink)}m")
-            ink_now = ink
-        parts.append(SHAPES[shape])
+        else:
+            parts.append(f"\x1b[3{code(ink)};4{code(paper)}m{SHAPES[shape]}")
+            ink_now, paper_now = ink, paper
     return "".join(parts)
 
 
@@ -196,12 +199,10 @@ def turned(cells: Iterable[Cell]) -> list[Cell]:
     return found
 
 
-@lru_cache(maxsize=16384)
 def _code(colour: int) -> str:
     if colour == OPEN:
         return "9"
-    red, green, blue, _ = colour.to_bytes(4, sys.byteorder)
-    return f"8;2;{red};{green};{blue}"
+    return f"8;2;{colour >> _RED & 255};{colour >> _GREEN & 255};{colour >> _BLUE & 255}"
 
 
 @lru_cache(maxsize=256)
@@ -211,8 +212,7 @@ def _palette_code(colour: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _colour(packed: int) -> Color:
-    red, green, blue, _ = packed.to_bytes(4, sys.byteorder)
-    return Color.from_rgb(red, green, blue)
+    return Color.from_rgb(packed >> _RED & 255, packed >> _GREEN & 255, packed >> _BLUE & 255)
 
 
 @lru_cache(maxsize=256)
