@@ -250,9 +250,9 @@ class DataScreen(EditingScreen):
     def _filter_left(self) -> None:
         self.rows.focus()
 
-    def action_next_unscored(self) -> None:
+    async def action_next_unscored(self) -> None:
         """Go to the next photo without a score, from the top again after the last."""
-        found = self.album.view.next_unscored(self.rows.cursor)
+        found = await asyncio.to_thread(self.album.view.next_unscored, self.rows.cursor)
         if found is None:
             self.notify(t("data.all_scored"), markup=False)
         else:

@@ -121,6 +121,11 @@ class View(Sequence[Entry]):
         except ValueError:
             return None
 
+    def names(self) -> set[str]:
+        """Return the names of all rows."""
+        entries = self.reading.entries
+        return {entries[place].name for place in self.order}
+
     def next_unscored(self, cursor: int) -> int | None:
         """Return the next row without a score after the cursor, round the end; None if all have one."""
         entries, order = self.reading.entries, self.order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Collection
 from typing import ClassVar
@@ -155,11 +156,12 @@ class EditingScreen(ScoringScreen):
             difference=difference_text(entry.difference, scale),
         )
 
-    def chosen(self) -> list[str]:
+    async def chosen(self) -> list[str]:
         """Return the names of the marked photos, or of the one under the cursor where none is marked."""
-        if self.album.marks:
-            return [entry.name for entry in self.album.reading.entries if entry.name in self.album.marks]
-        return [] if self.rows.row is None else [self.rows.row.name]
+        marks, entries, row = self.album.marks, self.album.reading.entries, self.rows.row
+        if marks:
+            return await asyncio.to_thread(lambda: [entry.name for entry in entries if entry.name in marks])
+        return [] if row is None else [row.name]
 
     def action_undo(self) -> None:
         """Take the last change back."""
@@ -178,31 +180,29 @@ class EditingScreen(ScoringScreen):
             rows.go_to(rows.cursor + 1)
             self.redraw_counts()
 
-    def action_mark_all(self) -> None:
+    async def action_mark_all(self) -> None:
         """Mark all that are shown, or take their marks off where all have one."""
-        names = {entry.name for entry in self.album.view}
-        if names <= self.album.marks:
-            self.album.marks -= names
-        else:
-            self.album.marks |= names
+        marks = self.album.marks
+        names = await asyncio.to_thread(self.album.view.names)
+        self.album.marks = await asyncio.to_thread(lambda: marks - names if names <= marks else marks | names)
         self.rows.refresh()
         self.redraw_counts()
 
     def action_change(self) -> None:
         """Ask how to change the scores of the chosen photos."""
-        count = len(self.album.marks) or len(self.chosen())
-        if not count:
+        row = self.rows.row
+        if row is None:
             return
-        marks, reading = frozenset(self.album.marks or self.chosen()), self.album.reading
+        marks = self.album.marks or {row.name}
 
         def scores() -> Scores:
-            return {entry.name: entry.score for entry in reading.entries if entry.name in marks}
+            return {entry.name: entry.score for entry in self.album.reading.entries if entry.name in marks}
 
         def done(plan: Plan | None) -> None:
             if plan is not None:
                 self.beholder.keeper.set_many(plan.scores, "set" if plan.kind == "clear" else plan.kind)
 
-        self.beholder.push_screen(ChangeScoresDialog(count, scores, self.field.scale), done)
+        self.beholder.push_screen(ChangeScoresDialog(len(marks), scores, self.field.scale), done)
 
     def action_add(self) -> None:
         """Ask for one more picture and its score."""
@@ -214,9 +214,9 @@ class EditingScreen(ScoringScreen):
 
         self.beholder.push_screen(AddEntryDialog(self.workspace), done)
 
-    def action_remove(self) -> None:
+    async def action_remove(self) -> None:
         """Ask whether to take the chosen photos and their scores away."""
-        names = self.chosen()
+        names = await self.chosen()
         if not names:
             return
 
@@ -229,7 +229,8 @@ class EditingScreen(ScoringScreen):
             named.append(counted("more", len(names) - _NAMED))
         detail = "\n".join([*named, "", t("data.remove.detail")])
         question = counted("remove", len(names))
-        self.beholder.push_screen(ConfirmDialog(question, detail, yes=t("data.key.remove"), dangerous=True), done)
+        dialog = ConfirmDialog(question, detail, yes=t("data.key.remove"), dangerous=True)
+        self.beholder.push_screen(dialog, done)
 
     def action_flag(self) -> None:
         """Flag the photo under the cursor to come back to it, or take its flag off."""

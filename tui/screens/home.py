@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +18,7 @@ from textual.widgets import Button, Static
 
 from engine.errors import BeholderError, display_name
 from engine.jobs.client import list_jobs
-from engine.labels.scorebook import ScoreBook
+from engine.labels.entries import Entry
 from engine.models.bundle import list_bundles
 from engine.models.catalog import FEWEST_SCORES
 from engine.workspace import Workspace
@@ -54,13 +56,16 @@ class Survey:
         return "predict", t("app.home.step_predict")
 
 
-def survey(workspace: Workspace) -> Survey:
+def survey(workspace: Workspace, entries: Sequence[Entry]) -> Survey:
     """Look through a workspace; call it in a thread.
+
+    Args:
+        workspace: the workspace.
+        entries: its photos and scores.
 
     Raises:
         BeholderError: the scores or the settings are damaged.
     """
-    entries = ScoreBook(workspace).entries() if workspace.data.is_dir() else []
     models = list_bundles(workspace) if workspace.models.is_dir() else []
     jobs = list_jobs(workspace) if workspace.jobs.is_dir() else []
     return Survey(
@@ -146,7 +151,9 @@ class HomeScreen(BaseScreen):
 
     async def _survey(self) -> None:
         try:
-            self.post_message(self.Surveyed(await asyncio.to_thread(survey, self.workspace)))
+            await asyncio.to_thread(importlib.import_module, "tui.score_keeper")
+            entries = await asyncio.to_thread(self.beholder.keeper.entries)
+            self.post_message(self.Surveyed(await asyncio.to_thread(survey, self.workspace, entries)))
         except BeholderError as error:
             self.post_message(self.Surveyed(None, error))
 

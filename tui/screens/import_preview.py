@@ -144,13 +144,12 @@ class PreviewScreen(ScoringScreen):
             touched, row = self.draft.give(Path(key), score), self.rows.row
             self._changed(only_here=touched == 1 and row is not None and _key(row) == key)
 
-    def settle(self) -> None:
+    def settle_score(self) -> None:
         """Give the photo the score that is being typed, if it is one."""
         row, typed = self.rows.row, self.field.value() if self.field.is_typing else None
+        self.action_drop()
         if row is not None and typed is not None:
             self.give(_key(row), typed)
-        self.field.show(self.rows.row.score if self.rows.row else None)
-        self.look()
 
     def action_clear(self) -> None:
         """Take the score of the highlighted photo away."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -55,10 +55,12 @@ class Imported(Message):
     Args:
         report: what was done; None if it failed or was stopped.
         was_stopped: whether the person stopped it.
+        last: how far it came.
     """
 
     report: ImportReport | None
     was_stopped: bool = False
+    last: Progress | None = None
 
 
 @dataclass
@@ -90,17 +92,31 @@ async def preview(workspace: Workspace, values: Values, before: Draft | None, st
 async def save(workspace: Workspace, draft: Draft, stop: Stop, tell: Tell) -> None:
     """Copy the photos of a draft and write their scores; tells `Imported` at its end."""
     report: ImportReport | None = None
+    seen: list[Progress] = []
 
     def work() -> ImportReport:
-        return consume(run_import(workspace, draft.plan, should_stop=stop), lambda event: tell(Worked(event)))
+        steps = _noting(run_import(workspace, draft.plan, should_stop=stop), seen)
+        return consume(steps, lambda event: tell(Worked(event)))
 
     try:
         report = await asyncio.to_thread(work)
     except Interrupted:
         pass
     finally:
-        tell(Imported(report, stop()))
+        tell(Imported(report, stop(), seen[-1] if seen else None))
         stop.ask()
+
+
+def _noting(work: Generator[Event, None, ResultT], seen: list[Progress]) -> Generator[Event, None, ResultT]:
+    """Run work and note the latest progress, of which only some reaches the screen."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if isinstance(event, Progress):
+            seen[:] = [event]
+        yield event
 
 
 async def read_recent(workspace: Workspace, tell: Tell) -> None:

@@ -45,7 +45,6 @@ class ImportScreen(PreviewScreen):
         super().__init__()
         self.stop: Stop | None = None
         self._form: dict[str, str | bool] = {}
-        self._copied = Progress("copying", 0)
         self._report: ImportReportDialog | None = None
 
     def body(self) -> ComposeResult:
@@ -173,8 +172,6 @@ class ImportScreen(PreviewScreen):
         """Copy the photos and their scores into the training folder."""
         if self.stop is not None or self.draft is None:
             return
-        self.settle()
-        self._copied = Progress("copying", 0)
         self.in_background(save(self.workspace, self.draft, self._begin(), self.post_message), "import")
 
     def action_stop(self) -> None:
@@ -185,7 +182,9 @@ class ImportScreen(PreviewScreen):
             self._fold_form()
 
     def _begin(self) -> Stop:
+        self.settle_score()
         self.stop = Stop()
+        self.look()  # no score is taken now, so that escape means the work
         self.note = ""
         self._set_status(t("app.phase.running"))
         self._refresh_controls()
@@ -199,7 +198,6 @@ class ImportScreen(PreviewScreen):
         if isinstance(event, Notice):
             self.notify(say(event.message), markup=False, timeout=8)
         elif isinstance(event, Progress):
-            self._copied = event
             self._set_status(progress_text(event, self.size.width))
 
     @on(Planned)
@@ -222,9 +220,8 @@ class ImportScreen(PreviewScreen):
         if message.report is not None and draft is not None:
             self._report = ImportReportDialog(message.report, draft.folder, draft.count("out"))
             self.draft = None
-        elif message.was_stopped:
-            done, total = self._copied.done, self._copied.total or self._copied.done
-            self.note = t("importing.stopped_saving", done=done, total=total)
+        elif message.was_stopped and message.last is not None:
+            self.note = t("importing.stopped_saving", done=message.last.done, total=message.last.total)
         self._show_draft()
         if self.is_current:
             self._tell_report()

@@ -17,7 +17,7 @@ from engine.workspace import Settings, format_score
 from tui import scoring_lines as lines
 from tui.i18n import say, t
 from tui.messages import ScoreNews
-from tui.score_keeper import Flagged, OutsideChanged, ScoresChanged, ScoresRead, ScoresRefused
+from tui.score_keeper import Flagged, OutsideChanged, Rerated, ScoresChanged, ScoresRead, ScoresRefused
 from tui.scoring_queue import ScoringQueue
 from tui.scoring_session import ScoringSession
 from tui.screens.scoring_keys import ScoringKeys
@@ -138,7 +138,10 @@ class ScoringMode(ScoringKeys):
             if first:
                 self._begin(sitting)
         elif isinstance(news, ScoresChanged):
+            self.written(news.ticket)
             self._take_change(sitting, news.change)
+        elif isinstance(news, Rerated):
+            self.written(news.ticket)
         elif isinstance(news, Flagged):
             sitting.flagged = sitting.flagged | {news.name} if news.on else sitting.flagged - {news.name}
         elif isinstance(news, OutsideChanged):
@@ -150,7 +153,7 @@ class ScoringMode(ScoringKeys):
     def _begin(self, sitting: ScoringSession) -> None:
         if sitting.queue.stop and sitting.score is not None and not sitting.tally().passed:
             self.note = t("scoring.all_scored")
-        self.do_early()
+        self.catch_up()
 
     def _take_change(self, sitting: ScoringSession, change: Change) -> None:
         for edit in change.edits:
@@ -180,7 +183,7 @@ class ScoringMode(ScoringKeys):
             self.beholder.keeper.read()
         elif not sitting.is_read:
             self._unread = news.error
-            self.forget_early()
+            self.forget()
 
 
 def _told(change: Change, *, by_name: bool) -> str:
