@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,24 +11,14 @@ from typing import Any
 from textual.message_pump import MessagePump
 
 from engine.errors import BeholderError
-from engine.labels.flags import flags_file, set_flag
-from engine.labels.history import History, Position
-from engine.labels.photos import photo_names
+from engine.labels.flags import set_flag
 from engine.labels.rerates import add_rerate
 from engine.labels.scorebook import Change, Entry, ScoreBook
-from engine.prediction.guess_file import guess_folder
-from engine.prediction.guesses import read_guesses
 from engine.workspace import Workspace
 from tui.faults import explained
+from tui.known_entries import KnownEntries
+from tui.long_lists import collect_again
 from tui.messages import ScoreNews
-
-_Stamp = tuple[int, int, int]
-_OWN = 3
-"""The first so many stamps are those of files that scoring changes."""
-_MANY = 3000
-"""More entries than that are told twice: at once, and again with the details, which take longer."""
-_LISTING_SHARE = 20
-"""Looking through the folder may take this part of the time: each own score changes the folder, too."""
 
 
 @dataclass
@@ -63,6 +52,14 @@ class Flagged(ScoreNews):
 
     name: str
     on: bool
+    ticket: int = 0
+
+
+@dataclass
+class Rerated(ScoreNews):
+    """A second rating reached the disk."""
+
+    name: str
     ticket: int = 0
 
 
@@ -106,13 +103,23 @@ class ScoreKeeper:
         self._handed = 0
         self._looking = False
         # What follows belongs to the thread alone.
-        self._opened: ScoreBook | None = None
-        self._history = History(workspace.history_file)
-        self._history_end: int | None = None
-        self._seq = 0
-        self._photos: frozenset[str] | None = None
-        self._stamps: tuple[_Stamp, ...] = ()
-        self._listing_due = 0.0
+        self._book = ScoreBook(workspace)
+        self._known = KnownEntries(self._book)
+        self._is_watched = False
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, perhaps without their details; this waits, so call it in a thread of your own.
+
+        Raises:
+            BeholderError: the scores are damaged or can't be read.
+        """
+
+        def work() -> list[Entry]:
+            if not (self._known.are_known and self._known.are_current()):
+                self._known.read(details=False)
+            return self._known.copy()
+
+        return self._thread.submit(work).result()
 
     def read(self) -> int:
         """Ask for all entries."""
@@ -157,30 +164,25 @@ class ScoreKeeper:
 
         def work(ticket: int) -> None:
             set_flag(self._workspace, name, on)
-            if self._stamps:
-                self._stamps = (*self._stamps[:_OWN], *self._stamp()[_OWN:])
+            self._known.take_flag(name, on)
             self._listener.post_message(Flagged(name, on, ticket))
 
         return self._hand_over(work)
 
     def rerate(self, name: str, before: float, again: float) -> int:
         """Note that a photo was scored a second time, to measure how alike the two scores are."""
-        return self._hand_over(lambda ticket: add_rerate(self._workspace, name, before, again))
+
+        def work(ticket: int) -> None:
+            add_rerate(self._workspace, name, before, again)
+            self._listener.post_message(Rerated(name, ticket))
+
+        return self._hand_over(work)
 
     def close(self) -> None:
         """Write what was handed over, and end the thread; waits for it."""
-        self._thread.submit(self._end)
+        self._thread.submit(self._book.close)
         self._thread.shutdown()
-
-    def _end(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-
-    @property
-    def _book(self) -> ScoreBook:
-        if self._opened is None:
-            self._opened = ScoreBook(self._workspace)
-        return self._opened
+        collect_again()
 
     def _hand_over(self, work: Callable[[int], Any], *, reading: bool = False) -> int:
         self._handed += 1
@@ -197,88 +199,35 @@ class ScoreKeeper:
         def change(ticket: int) -> None:
             done = work(self._book)
             self._listener.post_message(ScoresChanged(done, ticket))
-            if self._photos is None:
-                return
-            if done.moves or done.kind == "add" or done.seq not in {0, self._seq + 1}:
-                self._read(ticket, own=done)
-            elif done.seq:
-                self._seq, self._history_end = done.seq, self._history.size()
-                self._stamps = (*self._stamps[:1], *self._stamp()[1:_OWN], *self._stamps[_OWN:])
+            if not self._known.take(done):
+                self._read_again(ticket, own=done)
 
         return self._hand_over(change)
 
     def _look(self, ticket: int) -> None:
         self._looking = False
-        before, now = self._stamps, self._stamp()
-        if not before or now == before:
+        if self._is_watched and not self._known.are_current(patiently=True):
+            self._read_again(ticket)
+
+    def _read(self, ticket: int) -> None:
+        self._is_watched = True
+        if not (self._known.are_known and self._known.are_current()):
+            self._read_again(ticket)
             return
-        self._stamps = now
-        if now[_OWN:] == before[_OWN:] and self._photos is not None:
-            # our own scores change these files, too, some of them a moment later
-            changes = self._book.take_outside() or self._history.size() != self._history_end
-            if not changes and now[0] != before[0]:
-                begun = time.monotonic()
-                if begun < self._listing_due:
-                    self._stamps = (*before[:1], *now[1:])
-                    return
-                changes = self._list() != self._photos
-                self._listing_due = time.monotonic() + _LISTING_SHARE * (time.monotonic() - begun)
-            if not changes:
-                return
-        self._read(ticket)
+        self._tell(ticket)
+        if not self._known.detailed:
+            self._read_again(ticket)
 
-    def _read(self, ticket: int, own: Change | None = None) -> None:
-        self._stamps = self._stamp()
-        before = self._photos
-        if before is None:
-            entries = self._book.entries()
-            if len(entries) > _MANY:
-                self._listener.post_message(ScoresRead(entries, ticket, detailed=False))
-        entries = self._book.entries(details=True)
-        model_id, guesses = read_guesses(self._workspace, entries)
-        if guesses:
-            entries = [
-                entry if (guess := guesses.get(entry.name)) is None else entry._replace(guess=guess.score)
-                for entry in entries
-            ]
-        self._photos = frozenset(entry.name for entry in entries if entry.present)
-        changes = self._news(own)
-        self._listener.post_message(ScoresRead(entries, ticket, model_id=model_id))
-        if before is not None:
-            known = frozenset[str]() if own is None else _names(own)
-            added, gone = tuple(sorted(self._photos - before - known)), tuple(sorted(before - self._photos - known))
-            if changes or added or gone:
-                self._listener.post_message(OutsideChanged(changes, added, gone))
+    def _read_again(self, ticket: int, own: Change | None = None) -> None:
+        if not self._known.are_known:
+            self._known.read(details=False)
+            self._tell(ticket)
+        outside = self._known.read(details=True, own=own)
+        self._tell(ticket)
+        if outside:
+            self._listener.post_message(OutsideChanged(outside.changes, outside.added, outside.gone))
 
-    def _news(self, own: Change | None) -> tuple[Change, ...]:
-        """Return the changes that others added to the history since this was last asked; none the first time."""
-        begin, end = self._history_end, self._history.size()
-        self._history_end = end
-        if begin is None or end < begin:
-            self._seq = next((change.seq for change in self._history.backwards()), 0)
-            return ()
-        changes = [change for change, _ in self._history.after(Position(0, "", 0, begin))]
-        if changes:
-            self._seq = changes[-1].seq
-        return tuple(change for change in changes if own is None or change.seq != own.seq)
-
-    def _list(self) -> frozenset[str]:
-        return frozenset(photo_names(self._workspace.data))
-
-    def _stamp(self) -> tuple[_Stamp, ...]:
-        workspace = self._workspace
-        ours = workspace.data, workspace.scores_file, workspace.history_file
-        others = flags_file(workspace), guess_folder(workspace)
-        return tuple(_stamp(path) for path in (*ours, *others))
-
-
-def _names(change: Change) -> frozenset[str]:
-    return frozenset(edit.name for edit in change.edits) | {move.name for move in change.moves}
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        seen = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+    def _tell(self, ticket: int) -> None:
+        known = self._known
+        message = ScoresRead(known.copy(), ticket, detailed=known.detailed, model_id=known.model_id)
+        self._listener.post_message(message)

@@ -63,14 +63,6 @@ class DataScreen(EditingScreen):
         task: Task
         view: View
 
-    @dataclass
-    class Found(Message):
-        """A thread looked for a name; `row` is None where none holds the text."""
-
-        text: str
-        view: View
-        row: int | None
-
     def __init__(self) -> None:
         super().__init__()
         self._unread: BeholderError | None = None
@@ -177,7 +169,7 @@ class DataScreen(EditingScreen):
         empty.display = not self.album.total and (self.album.is_read or unread is not None)
         self.query_one("#data").display = not empty.display
         table, reading, wish = self.query_one(ScoreTable), self.album.reading, self.album.wish
-        wanted = {"guessed": reading.guessed, "longest": reading.longest}
+        wanted: dict[str, Any] = {"guessed": reading.guessed, "longest": reading.longest}
         if wanted != self._columns:
             self._columns = wanted
             table.set_columns(columns(**wanted), self._cells)
@@ -262,25 +254,17 @@ class DataScreen(EditingScreen):
         """Ask for a row's number or a name, and go there."""
         self.beholder.push_screen(JumpDialog(len(self.album.view)), self._find)
 
-    def _find(self, text: str | None) -> None:
+    async def _find(self, text: str | None) -> None:
         if text is None:
             return
         if text.isdecimal():
             self.rows.go_to(int(text) - 1)
             return
-        view, after = self.album.view, self.rows.cursor
-
-        async def found() -> None:
-            self.post_message(self.Found(text, view, await asyncio.to_thread(view.search, text, after)))
-
-        self.in_background(found, "find")
-
-    @on(Found)
-    def _found(self, message: Found) -> None:
-        if message.row is None:
-            self.notify(t("data.jump.nothing", text=display_name(message.text)), markup=False)
-        elif message.view is self.album.view:
-            self.rows.go_to(message.row)
+        row = await asyncio.to_thread(self.album.view.search, text, self.rows.cursor)
+        if row is None:
+            self.notify(t("data.jump.nothing", text=display_name(text)), markup=False)
+        else:
+            self.rows.go_to(row)
 
     def action_gallery(self) -> None:
         """Switch between the table and the gallery."""
