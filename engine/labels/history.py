@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from engine.storage import disk_errors, sync_folder
 _HEAD = re.compile(rb'\{"seq": ([0-9]{1,18}), "time": "([^"\\]*)"')
 _HEAD_BYTES = 128
 _BLOCK = 1 << 16
+_EDITS = '"edits": ['
+_LONG = 1 << 16  # characters of a line
 _JSON = json.JSONDecoder()
 _NUMBERS = (int, float)
 _LARGE = 1e15
@@ -205,7 +207,7 @@ class History:
         Raises:
             BeholderError: the disk is full or read-only.
         """
-        line = json.dumps(change.to_dict(), allow_nan=False).encode("ascii") + b"\n"
+        line = _encode(change)
         with disk_errors(self.path):
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
             try:
@@ -252,7 +254,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """Return a line's change as JSON, or None for one that was cut off or is no change."""
     try:
         text = line.decode("utf-8").strip()
-        data, end = _JSON.raw_decode(text)
+        data, end = _decode(text)
         known = data["time"], data["who"], data["kind"]
         is_sound = end == len(text) and type(data["seq"]) is int and data["seq"] >= 0
         is_sound = is_sound and all(type(word) is str for word in known)
@@ -263,6 +265,28 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return None
     return data if is_sound else None
+
+
+def _decode(text: str) -> tuple[dict[str, Any], int]:
+    """Decode a line, and say where it ends; a long one edit by edit: Python lets no other thread run meanwhile."""
+    place = text.find(_EDITS) + len(_EDITS)
+    if len(text) < _LONG or place < len(_EDITS):
+        return _JSON.raw_decode(text)
+    begin, edits = place, []
+    while text.startswith("{", place):
+        edit, place = _JSON.raw_decode(text, place)
+        edits.append(edit)
+        place += 2 * text.startswith(", {", place)
+    data, end = _JSON.raw_decode(text[:begin] + text[place:])
+    data["edits"] = edits + data["edits"]
+    return data, end + place - begin
+
+
+def _encode(change: Change) -> bytes:
+    """Return the line of a change; a long one is put together edit by edit, as above."""
+    head = json.dumps(replace(change, edits=()).to_dict(), allow_nan=False)
+    edits = ", ".join([json.dumps(edit._asdict(), allow_nan=False) for edit in change.edits])
+    return head.replace(_EDITS, _EDITS + edits, 1).encode("ascii") + b"\n"
 
 
 def _is_score(value: object) -> bool:
