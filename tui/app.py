@@ -33,6 +33,7 @@ _ROOMS = {
     "predict": ("tui.screens.predict", "PredictScreen"),
     "models": ("tui.screens.models", "ModelsScreen"),
 }
+_STYLES = ("home", "importing", "data", "scoring_mode", "train", "predict", "models")
 
 
 class BeholderApp(PixelApp, BackgroundApp):
@@ -48,7 +49,8 @@ class BeholderApp(PixelApp, BackgroundApp):
     """
 
     TITLE = "beholder"
-    CSS_PATH = ["app.tcss", "screens/home.tcss"]  # noqa: RUF012  (Textual's own signature)
+    # all at once: a screen that brought its own would have everything styled anew when it is opened
+    CSS_PATH = ["app.tcss", *(f"screens/{name}.tcss" for name in _STYLES)]  # noqa: RUF012  (Textual's own signature)
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
     COMMANDS = {BeholderCommands}  # noqa: RUF012  (Textual's own signature)
 
@@ -91,6 +93,7 @@ class BeholderApp(PixelApp, BackgroundApp):
         if self._early_error is not None:
             self.show_error(self._early_error)
         self.in_background(self.follow_running_jobs, "jobs")
+        self.in_background(self.import_ahead([module for module, _ in _ROOMS.values()]), "ahead")
         self.call_after_refresh(self.settle)
 
     def room(self, area: str) -> BaseScreen:

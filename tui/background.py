@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _REDRAW_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
+_PAUSE_SECONDS = 0.1
 _ALIVE = {"queued", "running", "silent"}
 
 
@@ -64,6 +67,12 @@ class BackgroundApp(App[None]):
             await (work() if callable(work) else work)
         except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
             self.show_error(explained(self.workspace, error))
+
+    async def import_ahead(self, modules: Iterable[str]) -> None:
+        """Import what the other screens need while nothing else is to be done, so that opening one is quick."""
+        for module in modules:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.to_thread(importlib.import_module, module)
 
     def settle(self) -> None:
         """Spare what the screens are built of the search for garbage, which would stop everything for 0.1 s."""
