@@ -55,7 +55,7 @@ async def test_help_lists_the_keys_of_the_screen(tmp_path: Path) -> None:
         await pilot.press("f3", "f1")
         await wait_for(pilot, lambda: isinstance(app.screen, HelpDialog), "the help dialog")
         await pilot.pause()
-        assert "Take the last change of a score back" in screen_text(app)
+        assert "Take the last change back" in screen_text(app)
         await pilot.press("escape")
         await wait_for(pilot, lambda: area(app) == "data", "the dialog to close")
 
