@@ -13,7 +13,7 @@ import shutil
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from engine.errors import BeholderError, NeedMissing, NotFound
 
@@ -27,8 +27,6 @@ _RESERVED = {
     *(f"lpt{n}" for n in range(1, 10)),
 }
 _MAX_NAME_BYTES = 200
-
-Flush = Literal["all", "content", "nothing"]
 
 
 class AlreadyThere(BeholderError):
@@ -97,7 +95,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, over: bool = True, flush: Flush = "all") -> Iterator[BinaryIO]:
+def replacing(path: Path, *, over: bool = True, lasting: bool = True) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` when the block ends well; on an error the old one stays.
 
     A reader sees the old content or the new, never a part. The place keeps its permissions; a new one gets what the
@@ -106,8 +104,7 @@ def replacing(path: Path, *, over: bool = True, flush: Flush = "all") -> Iterato
     Args:
         path: the place.
         over: whether a file that lies there by then is replaced.
-        flush: what survives a power cut for sure: ``all``, the new file; ``content``, the new file or the old one;
-            ``nothing``: perhaps neither.
+        lasting: whether the new file survives a power cut for sure; if not, perhaps neither does.
 
     Raises:
         AlreadyThere: one does, and is not to be replaced.
@@ -121,7 +118,7 @@ def replacing(path: Path, *, over: bool = True, flush: Flush = "all") -> Iterato
             with os.fdopen(handle, "wb") as out:
                 yield out
                 out.flush()
-                if flush != "nothing":
+                if lasting:
                     os.fsync(out.fileno())
             if not over:
                 move_to_free(part, path)
@@ -132,7 +129,7 @@ def replacing(path: Path, *, over: bool = True, flush: Flush = "all") -> Iterato
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        if flush == "all":
+        if lasting:
             sync_folder(path.parent)
 
 
@@ -158,9 +155,9 @@ def move_to_free(part: Path, path: Path) -> None:
         raise AlreadyThere("{path} is there already.", remedy="Run the same again.", path=path) from error
 
 
-def write_bytes(path: Path, data: bytes, *, flush: Flush = "all") -> None:
+def write_bytes(path: Path, data: bytes, *, lasting: bool = True) -> None:
     """Replace a file's content atomically; see `replacing`."""
-    with replacing(path, flush=flush) as out:
+    with replacing(path, lasting=lasting) as out:
         out.write(data)
 
 

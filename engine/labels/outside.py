@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.labels.history import BEGINNING, Change, Edit, Position
+from engine.labels.synced import Synced
 
 Placed = tuple[Change, Position]
 
@@ -37,33 +38,38 @@ def differences(before: Mapping[str, float], after: Mapping[str, float]) -> list
 
 
 def outside_edits(
-    text: Mapping[str, float], changes: Sequence[Placed], known: Position | None, since: str, *, is_lost: bool = False
+    text: Mapping[str, float], changes: Sequence[Placed], synced: Synced | None, since: str, *, is_lost: bool = False
 ) -> tuple[list[Edit], Position]:
     """Return what another program changed, as edits of the present scores, and the version that it started from.
 
-    An older version than `known` is taken only where that explains the text better, and leaves an edit: a text that
-    equals an old version is a person's wish to go back to it. One that equals a newer version is our own, written just
-    before a power cut that took the note of it away.
+    An older version than the current one is taken only where that explains the text better, and leaves an edit: a text
+    that equals an old version is a person's wish to go back to it. One that equals a newer version is our own, written
+    just before a power cut that took the note of it away.
 
     Args:
         text: the scores that the file has now.
         changes: the whole history.
-        known: how far the text went that the other program found; None where nobody knows: then the text is the truth.
+        synced: the versions that the other program may have found; None where nobody knows: then the text is the truth.
         since: ISO time in UTC; older versions are not considered.
-        is_lost: whether `known` is None because the note of it can't be read.
+        is_lost: whether nobody knows because the note of it can't be read.
     """
     everything = [change for change, _ in changes]
     present = replay(everything)
-    count = sum(position.end <= known.end for _, position in changes) if known else 0
-    own = _equal_version(text, everything, count) if known or is_lost else None
+    count = _count(changes, synced.current.position) if synced else 0
+    own = _equal_version(text, everything, count) if synced or is_lost else None
     if own is not None:
         return [], changes[own - 1][1]
-    if known is None:
+    if synced is None:
         return differences(present, text), changes[-1][1] if changes else BEGINNING
-    base = _likely_base(text, everything[:count], since)
+    previous = _count(changes, synced.previous.position) if synced.previous else count
+    base = _likely_base(text, everything[:count], previous, since)
     meant = differences(replay(everything[:base]), text)
     edits = [Edit(name, present.get(name), new) for name, _, new in meant if present.get(name) != new]
     return edits, changes[base - 1][1] if base else BEGINNING
+
+
+def _count(changes: Sequence[Placed], position: Position) -> int:
+    return sum(place.end <= position.end for _, place in changes)
 
 
 def _equal_version(text: Mapping[str, float], changes: Sequence[Change], count: int) -> int | None:
@@ -82,8 +88,11 @@ def _equal_version(text: Mapping[str, float], changes: Sequence[Change], count: 
     return found
 
 
-def _likely_base(text: Mapping[str, float], changes: Sequence[Change], since: str) -> int:
-    """Return how many of the changes lie before the version from which the text was made."""
+def _likely_base(text: Mapping[str, float], changes: Sequence[Change], previous: int, since: str) -> int:
+    """Return how many of the changes lie before the version from which the text was made.
+
+    After a crash that may be the previous one, even if it was empty or is old.
+    """
     version = replay(changes)
     unlike = {edit.name for edit in differences(version, text)}
     best, fewest = len(changes), len(unlike)
@@ -91,7 +100,7 @@ def _likely_base(text: Mapping[str, float], changes: Sequence[Change], since: st
         return best  # whoever empties the file means it
     for count in range(len(changes) - 1, -1, -1):
         change = changes[count]
-        if change.time < since or fewest < 2:
+        if (change.time < since and count < previous) or fewest < 2:
             break
         for name, old, _ in change.edits:
             if old is None:
@@ -102,6 +111,7 @@ def _likely_base(text: Mapping[str, float], changes: Sequence[Change], since: st
                 unlike.discard(name)
             else:
                 unlike.add(name)
-        if version and 0 < len(unlike) < fewest:  # nobody had an empty file open
+        is_likely = count == previous or (version and change.time >= since)  # nobody had an empty file open
+        if is_likely and 0 < len(unlike) < fewest:
             best, fewest = count, len(unlike)
     return best

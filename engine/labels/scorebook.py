@@ -20,6 +20,8 @@ from engine.workspace import Workspace, format_score
 
 __all__ = ["Change", "Edit", "Entry", "Move", "ScoreBook"]
 
+AT_ONCE = 1000  # up to here rewriting the file costs no more than flushing a line
+
 
 class ScoreBook:
     """All scores of one workspace.
@@ -32,14 +34,20 @@ class ScoreBook:
         workspace: whose scores.
         who: name for the history; None for the login name.
         clock: returns the present time, with its time zone.
+        at_once: how many scores ``scores.txt`` may have to be rewritten before a call returns.
     """
 
     def __init__(
-        self, workspace: Workspace, who: str | None = None, *, clock: Callable[[], datetime] | None = None
+        self,
+        workspace: Workspace,
+        who: str | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
+        at_once: int = AT_ONCE,
     ) -> None:
         self.workspace = workspace
         self.who = who or _login()
-        self._store = ScoreStore(workspace, clock or (lambda: datetime.now(UTC)))
+        self._store = ScoreStore(workspace, clock or (lambda: datetime.now(UTC)), at_once)
         self._list = EntryList(workspace, self._store.history)
 
     def scores(self) -> dict[str, float]:

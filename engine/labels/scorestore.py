@@ -28,7 +28,6 @@ from engine.labels.synced import NO_FILE, Synced, Version, digest, read_synced, 
 from engine.storage import disk_errors, write_bytes
 from engine.workspace import Scale, Workspace
 
-_AT_ONCE = 1000  # scores; up to here rewriting the file costs no more than the flush of a line
 _DELAY = 0.7  # seconds until the file follows
 _FRESH = 0.05  # seconds; a file that young may change again without its time showing it
 _REST = 0.02  # seconds without a write after which another program's file counts as complete
@@ -61,15 +60,17 @@ class ScoreStore:
     Args:
         workspace: whose scores.
         clock: returns the present time, with its time zone.
+        at_once: how many scores ``scores.txt`` may have to be rewritten before a change returns.
     """
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], datetime]) -> None:
+    def __init__(self, workspace: Workspace, clock: Callable[[], datetime], at_once: int) -> None:
         self.workspace = workspace
         self.history = History(workspace.history_file)
         self.sheet = Sheet(ScoreText({}))
         self.position = BEGINNING
         self._note = workspace.internal / "scores.synced"
         self._clock = clock
+        self._at_once = at_once
         self._mutex = threading.RLock()
         self._scale = Scale()
         self._scale_stamp: _Stamp | None = None
@@ -82,6 +83,7 @@ class ScoreStore:
         self._history_stamp: _Stamp = ()
         self._moving: list[Placed] = []
         self._news: list[Change] = []
+        self._told: tuple[Edit, ...] = ()
         self._timer: threading.Timer | None = None
         self._is_late = False
 
@@ -160,7 +162,7 @@ class ScoreStore:
             for move in moves if carrying else ():
                 carry(self.workspace, move)
                 carried.append(move)
-            if moves or len(self.sheet.scores) <= _AT_ONCE:
+            if moves or len(self.sheet.scores) <= self._at_once:
                 self._write()
             else:
                 self._write_later()
@@ -176,13 +178,16 @@ class ScoreStore:
         """
         with self._mutex:
             self._refresh()
-            if self._moving or (self._outside and self._outside.edits):
+            found = self._outside.edits if self._outside and not self._outside.is_first else ()
+            was_cut_short = self._file is not None and not self._is_noted and self.position != BEGINNING
+            if found or was_cut_short or self._moving:
                 try:
                     with locked_scores(self.workspace):
                         self._settle()
-                except NeedMissing:
-                    if self._outside and not self._outside.is_first:
-                        return [*self._taken(), Change(0, self._now(), "", "outside", self._outside.edits)]
+                except NeedMissing:  # nothing can be recorded here, but told
+                    if found and found != self._told:
+                        self._told = found
+                        self._news.append(Change(0, self._now(), "", "outside", found))
             return self._taken()
 
     def flush(self) -> None:
@@ -236,10 +241,10 @@ class ScoreStore:
             self._open(version, parse_scores(content or b"", scale, self.workspace.scores_file), synced)
         else:
             text = parse_scores(content or b"", scale, self.workspace.scores_file)
-            known = synced.current.position if synced and self.history.holds(synced.current.position) else None
+            known = synced if synced and self.history.holds(synced.current.position) else None
             self._compare(text, digest(content), known, is_note and synced is None)
         self._file = version
-        self._is_noted = synced is not None and version is not None
+        self._is_noted = synced is not None and version == synced.current
         self._stamp, self._read_scale = stamp, scale
         self._seen = None if _is_fresh(stamp) else (stamp, scale)
 
@@ -294,7 +299,7 @@ class ScoreStore:
         self._moving = self._unfinished([placed for placed in changes if placed[0].moves], synced)
         self._outside = None
 
-    def _compare(self, text: ScoreText, sha256: str, known: Position | None, is_lost: bool) -> None:
+    def _compare(self, text: ScoreText, sha256: str, known: Synced | None, is_lost: bool) -> None:
         """Take another program's text: what it changed goes on top of what is there."""
         self._hear()
         self._history_stamp = _stamp(self.history.path)
@@ -306,8 +311,8 @@ class ScoreStore:
         self.sheet = Sheet(ScoreText(present, text.comments))
         self.sheet.apply(edits)
         self._moving = []
-        if known:
-            self._moving = [placed for placed in changes if placed[0].moves and placed[1].end > known.end]
+        if known is not None:
+            self._moving = self._unfinished([placed for placed in changes if placed[0].moves], known)
         stands = self.sheet.scores == text.scores
         is_first = known is None and self.position == BEGINNING
         self._outside = _Outside(tuple(edits), Version(sha256, base), is_first, stands)
@@ -329,9 +334,11 @@ class ScoreStore:
         self._refresh()
         if self._outside is not None:
             self._record(self._outside)
-        elif not self._is_noted and self._file is not None:
-            write_synced(self._note, Synced(self._file))
+        elif not self._is_noted and self.position == BEGINNING:
+            write_synced(self._note, Synced(NO_FILE))
             self._is_noted = True
+        elif not self._is_noted:
+            self._write()  # a crash came between the note and the file
         if self._moving:
             for change, _ in self._moving:
                 for move in change.moves:
@@ -368,11 +375,12 @@ class ScoreStore:
             if _stamp(path) != self._stamp:
                 self._write_later()  # another program was quicker; the next look takes its edit in first
                 return
-            write_bytes(path, content, flush="content")  # the history is flushed already; a folder's entry may wait
+            write_bytes(path, content)
+            with contextlib.suppress(BeholderError):  # done all the same; the note then names one text too many
+                write_synced(self._note, Synced(version))
             self._stamp = _stamp(path)
             self._seen = None if _is_fresh(self._stamp) else (self._stamp, self._read_scale)
-        self._file = version
-        self._is_late = False
+        self._file, self._is_noted, self._is_late = version, True, False
 
     def _take_back(self, change: Change, before: Position, carried: Sequence[Move]) -> None:
         """Let a change not have happened, after a later step of it failed."""

@@ -1,8 +1,8 @@
 """Which texts of ``scores.txt`` are our own, and how far each goes along the history.
 
-The history is written first; ``scores.txt`` follows it. What its next text will be is noted here before it is replaced,
-beside what it is until then. So whoever finds it, also after a crash, knows which changes are not in it yet; and a text
-that is noted nowhere was written by another program.
+The history is written first; ``scores.txt`` follows it. Before it is replaced its next text is noted here, beside the
+one that it has until then. So whoever finds it, also after a crash, knows which changes are not in it yet; and a text
+that is not noted was written by another program.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Synced:
 
     Args:
         current: the one that was written last, or is about to be.
-        previous: the one that it replaces; None where that can't be on the disk any more.
+        previous: the one that it is about to replace; None when that is done.
         previous_time: when that one was last changed, in ns since 1970: the same text from a later time is no longer
             the one to be replaced, but somebody's wish to go back to it.
     """
@@ -111,4 +111,4 @@ def write_synced(path: Path, synced: Synced) -> None:
     """
     previous = synced.previous.to_dict() if synced.previous else None
     data = {**synced.current.to_dict(), "previous": previous, "previous_time": synced.previous_time}
-    write_bytes(path, json.dumps(data).encode("ascii") + b"\n", flush="nothing")
+    write_bytes(path, json.dumps(data).encode("ascii") + b"\n", lasting=False)
