@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
@@ -39,7 +39,7 @@ class Recorder(BeholderApp):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         update = lean(renderable)
-        if hasattr(update, "render_segments"):
+        if isinstance(update, CompositorUpdate):
             self.sent.append(update.render_segments(CONSOLE))
             self.stream.feed(self.sent[-1].replace("\n", "\r\n"))
         super()._display(screen, renderable)

@@ -155,7 +155,7 @@ async def test_odd_shapes_can_be_shown_and_zoomed(tmp_path: Path, size: tuple[in
     Image.new("RGB", size, (200, 100, 50)).save(tmp_path / "a.png")
     async with _shown(tmp_path) as (pilot, photo, _):
         for cells in ("half", "quadrant"):
-            photo.cells = cells  # type: ignore[assignment]
+            photo.cells = cells
             await _show(pilot, photo, tmp_path / "a.png")
             assert photo.problem == ""
             assert any(colour == (200, 100, 50) for row in _picture(photo) for colour in row)
