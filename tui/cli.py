@@ -103,7 +103,9 @@ def open_app(session: Session, language: str | None = None) -> int:
             graphics = replace(find_graphics(asked), notice=session.pictures is not None)
 
     from tui.app import BeholderApp
+    from tui.lost_terminal import end_with_terminal
 
+    end_with_terminal(sys.stdin.fileno())
     pictures = graphics.mode or "half" if graphics else asked
     app = BeholderApp(
         session.workspace, language, pictures=pictures, low_bandwidth=session.low_bandwidth, graphics=graphics

@@ -194,10 +194,14 @@ class Terminal:
                 self.show(chunk)
         return self.process.wait(max(end - time.monotonic(), 0.1))
 
-    def hang_up(self, seconds: float = 20.0) -> int:
-        """Close the terminal as a dropped SSH connection does; return the program's exit status."""
+    def unplug(self) -> None:
+        """Close the terminal, and tell nobody."""
         os.close(self._master)
         self._master = -1
+
+    def hang_up(self, seconds: float = 20.0) -> int:
+        """Close the terminal as a dropped SSH connection does; return the program's exit status."""
+        self.unplug()
         if self.process.poll() is None:
             os.kill(self.process.pid, signal.SIGHUP)
         return self.process.wait(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 from engine.jobs import client
@@ -38,6 +39,13 @@ def test_a_training_survives_a_dropped_connection(workspace_factory: WorkspaceFa
         app.wait_for("━━ 验证")
         app.press("ctrl+q")
         assert app.process.wait(20) == 0
+
+
+def test_the_app_ends_with_its_terminal_also_where_no_signal_tells(workspace_factory: WorkspaceFactory) -> None:
+    with terminal(workspace_factory(photos=3)) as app:  # a session of its own, without a controlling terminal
+        app.wait_for("F4 Train")
+        app.unplug()
+        assert app.process.wait(20) == -signal.SIGHUP
 
 
 def test_the_app_opens_on_an_empty_folder(tmp_path: Path) -> None:
