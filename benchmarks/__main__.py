@@ -1,7 +1,8 @@
 """Print every figure that the README claims: ``python -m benchmarks``."""
 
-from benchmarks import feature_speed, taste_quality
+from benchmarks import feature_speed, labelling, taste_quality
 
 if __name__ == "__main__":
     taste_quality.main()
     feature_speed.main()
+    labelling.main()

@@ -22,9 +22,11 @@ class StockTable(App[None]):
     def on_mount(self) -> None:
         """Fill the table with the names of `benchmarks.labelling_album`."""
         table = self.query_one(DataTable)
-        table.add_columns("Photo", "Score", "State")
+        table.add_columns("Photo", "Score", "Guess", "Difference", "Size", "Date", "Source", "State")
         for number in range(int(sys.argv[1])):
-            table.add_row(named(number), str(number % 101), "scored")
+            score, guess = number % 101, number % 97
+            words = (str(score), str(guess), f"{score - guess:+}", "2.4 MB", "2026-11-23 12:15", "import", "scored")
+            table.add_row(named(number), *words)
 
 
 if __name__ == "__main__":
