@@ -7,9 +7,11 @@ one whose answer Textual knows and ignores; only a terminal that answers it in t
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
+import struct
 import sys
 import termios
 import time
@@ -56,7 +58,7 @@ class Answers:
         heard: whether it answered at all.
         name: its name and version, as it gives them.
         attributes: the numbers of its device attributes; 4 means Sixel.
-        cell: width and height of a cell in pixels; None when it didn't say.
+        cell: width and height of a cell in pixels; None where nobody knows.
         kitty: whether it takes pictures by Kitty's protocol.
         typed: the keys that were pressed meanwhile, as a terminal sends them.
     """
@@ -196,7 +198,26 @@ def ask_terminal(source: int, target: int, *, patience: float = _PATIENCE, keep_
                 talk.ask(_KITTY, _ATTRIBUTES, _PATIENCE_LATER)
     except (OSError, termios.error):
         return Answers(typed=talk.typed)
-    return Answers(heard, talk.name, talk.attributes, talk.cell, talk.kitty, talk.typed)
+    return Answers(heard, talk.name, talk.attributes, talk.cell or window_cell(target), talk.kitty, talk.typed)
+
+
+def window_cell(target: int) -> tuple[int, int] | None:
+    """Return width and height of a cell in pixels, by the size of the window that the terminal told the kernel.
+
+    Args:
+        target: file descriptor of the terminal.
+
+    Returns:
+        None if nobody knows, or the size is not that of whole cells and an even border.
+    """
+    try:
+        lines, columns, width, height = struct.unpack("HHHH", fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8)))
+    except OSError:
+        return None
+    # xterm counts its border too: the same few pixels beside the cells and above them
+    if not (columns and lines and width and height) or width % columns != height % lines:
+        return None
+    return width // columns, height // lines
 
 
 @contextlib.contextmanager

@@ -103,6 +103,9 @@ class PixelTerminal:
     def write(self, text: str) -> None:
         """Take output; sequences may be cut anywhere."""
         text = self._rest + text
+        if text.startswith(("\x1bP", "\x1b_")) and "\x1b\\" not in text:
+            self._rest = text
+            return
         self._rest = ""
         place = 0
         for found in _GRAPHICS.finditer(text):

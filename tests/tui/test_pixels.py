@@ -259,6 +259,38 @@ async def test_zooming_shows_the_pixels_of_the_photo_one_to_one(tmp_path: Path, 
         await wait_for(pilot, lambda: noise(picture_of(terminal), corner) < 12, "the corner is seen")
 
 
+async def test_the_same_part_of_a_photo_is_sent_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    async with shown(tmp_path, "sixel") as (pilot, app, photo, terminal):
+        photo.toggle_zoom()
+        await wait_for(pilot, lambda: photo.is_loaded and terminal.pixels, "it is zoomed")
+        for text in ("first", "second"):
+            drawn = len(terminal.sixels)
+            photo.show(tmp_path / "wide.png")
+            await wait_for(pilot, lambda: app.pictures.is_idle, "nothing is left to draw")
+            app.screen.query_one("#below", Static).update(text, layout=False)
+            await wait_for(pilot, lambda: text in terminal.text, "a frame later")  # noqa: B023
+        assert len(terminal.sixels) == drawn
+
+
+async def test_another_theme_is_seen_around_the_picture_too(tmp_path: Path) -> None:
+    async with shown(tmp_path, "sixel") as (pilot, app, photo, terminal):
+        before = photo.background_colors[1].rgb
+        assert noise_of_paper(picture_of(terminal), before) < 4
+        app.theme = "textual-light"
+        await wait_for(pilot, lambda: photo.background_colors[1].rgb != before, "it is light")
+        await wait_for(
+            pilot,
+            lambda: terminal.pixels and noise_of_paper(picture_of(terminal), photo.background_colors[1].rgb) < 4,
+            "the edge is light",
+        )
+
+
+def noise_of_paper(picture: Image.Image, paper: tuple[int, int, int]) -> float:
+    """Return how far the row at the top of a picture is from a colour."""
+    top = picture.convert("RGB").crop((0, 0, picture.width, 1))
+    return noise(top, Image.new("RGB", top.size, paper))
+
+
 @BOTH
 async def test_a_dialog_hides_the_pixels_and_gives_them_back(tmp_path: Path, mode: str) -> None:
     async with shown(tmp_path, mode) as (pilot, app, _, terminal):

@@ -7,14 +7,11 @@ end of each frame that touched its place, unless something covers it: then the c
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import secrets
-import struct
 import sys
-import termios
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from textual._compositor import ChopsUpdate, CompositorUpdate
@@ -24,6 +21,7 @@ from textual.widget import Widget
 
 from tui.pixels.kitty import NUMBERS, deletion, diacritics, placeholder_strips, transmission
 from tui.pixels.picture import Picture, Size, Way
+from tui.terminal_probe import window_cell
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -85,7 +83,7 @@ class PixelLayer:
     def must_wipe(self, owner: Widget, picture: Picture | None) -> bool:
         """Say whether a widget must be painted as a whole to show a picture instead of the one that is there."""
         shown = self._shown.get(owner)
-        return self.mode == "sixel" and picture is not (shown.picture if shown is not None else None)
+        return self.mode == "sixel" and picture != (shown.picture if shown is not None else None)
 
     def put(self, owner: Widget, picture: Picture | None) -> list[Strip] | None:
         """Show a picture in the middle of a widget instead of the one that is there.
@@ -103,7 +101,7 @@ class PixelLayer:
                 del self._shown[owner]
                 self._drop(self._sent.pop(owner, []))
             return None
-        if shown is None or shown.picture is not picture:
+        if shown is None or shown.picture != picture:
             self._shown[owner] = shown = _Shown(picture)
             if self.mode == "kitty":
                 shown.strips = self._send(owner, picture)
@@ -199,12 +197,7 @@ def _touches(update: CompositorUpdate, place: Region) -> bool:
 
 
 def _window_cell() -> Size | None:
-    """Return the size of a cell in pixels by what the kernel knows of the window; None if it doesn't."""
     try:
-        answer = fcntl.ioctl(cast("TextIO", sys.__stdout__), termios.TIOCGWINSZ, bytes(8))
-    except (OSError, ValueError, TypeError):
+        return window_cell(sys.__stdout__.fileno()) if sys.__stdout__ is not None else None
+    except (OSError, ValueError):  # it is closed, or no file
         return None
-    rows, columns, width, height = struct.unpack("HHHH", answer)
-    if not (rows and columns and width >= columns and height >= rows):
-        return None
-    return width // columns, height // rows

@@ -33,7 +33,7 @@ class Way:
     few_colours: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Picture:
     """Pixels as a terminal takes them.
 

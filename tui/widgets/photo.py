@@ -175,6 +175,8 @@ class Photo(Widget):
         super().notify_style_update()
         if self._lines and self.rich_style != self._style:
             self._lay_out()
+        if self.cells == "pixels":
+            self._ask()  # some of the background is part of the picture
 
     @property
     def _beholder(self) -> BeholderApp:
@@ -221,7 +223,7 @@ class Photo(Widget):
         )
 
     def _wish(self, request: Request) -> Wish:
-        kept = self._kept.get(request)
+        kept = self._drawing if request == self._shown else self._kept.get(request)
         known = None if kept is None else kept.stamp
         return Wish((request, known), partial(draw, request, self._full, known))
 
