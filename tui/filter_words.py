@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from engine.labels.filtering import Test, compile_filter
+from engine.labels.filtering import Test, compile_filter, unfinished_parts
 from tui.i18n import language, texts
 
 
 def photo_filter(text: str) -> Test:
     """Return the test that a filter text means; English words are understood beside those of the language."""
     return compile_filter(text, filter_words())
+
+
+def unfinished(text: str) -> list[str]:
+    """Return the parts of a filter text that count for nothing, as they were typed."""
+    return unfinished_parts(text, filter_words())
 
 
 def filter_words() -> dict[str, str]:

@@ -79,6 +79,17 @@ def compile_filter(text: str, words: Mapping[str, str] | None = None, now: datet
     return all_hold
 
 
+def unfinished_parts(text: str, words: Mapping[str, str] | None = None) -> list[str]:
+    """Return the parts of a filter text that count for nothing, because they are not complete or make no sense.
+
+    >>> unfinished_parts("score> cat size>2pounds -")
+    ['score>', 'size>2pounds', '-']
+    """
+    reader = _Reader(text, words or {}, datetime.now())
+    reader.tests()
+    return reader.unfinished
+
+
 class _Reader:
     """Reads a filter text part by part."""
 
@@ -88,6 +99,7 @@ class _Reader:
         self._words = {word.casefold(): english for word, english in words.items()}
         self._now = now
         self._place = 0
+        self.unfinished: list[str] = []
 
     def tests(self) -> list[Test]:
         found: list[Test] = []
@@ -100,12 +112,17 @@ class _Reader:
             if start == "-":
                 self._place += 1
                 negated = not negated and self._goes_on()
+                if not self._goes_on():
+                    self.unfinished.append(start)
                 continue
             if self._takes_not():
                 negated = not negated
                 continue
+            begin = self._place
             test = self._part()
-            if test is not None:
+            if test is None:
+                self.unfinished.append(self._text[begin : self._place].strip())
+            else:
                 found.append(_opposite(test) if negated else test)
             negated = False
         return found
