@@ -18,7 +18,6 @@ from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.workspace import Scale
-from tui.change_story import counted
 from tui.i18n import t
 from tui.keymap import bind
 from tui.score_rules import RULES, Plan, make_plan
@@ -31,19 +30,30 @@ class _Rules(OptionList, can_focus=False):
     """The rules; the input below keeps the focus."""
 
 
+class _Value(Input):
+    """The number that the rule needs; an input would scroll with up and down."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("up", "screen.rule(-1)", "data.change.up", id="change.up"),
+        bind("down", "screen.rule(1)", "data.change.down", id="change.down"),
+        bind("enter", "submit", "data.change.go", id="change.go"),
+    ]
+
+
 class ChangeScoresDialog(BaseDialog[Plan | None]):
     """Returns what to change, or None.
 
     Args:
-        count: how many photos.
+        title: which photos, in the present language.
         scores: returns them with their scores; called in a thread.
         scale: of the scores.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("up", "rule(-1)", "data.change.up", id="change.up"),
-        bind("down", "rule(1)", "data.change.down", id="change.down"),
-        bind("enter", "go", "data.change.go", id="change.go"),
+        # where nothing is to be typed
+        bind("up", "rule(-1)", "data.change.up", id="change.rule_up"),
+        bind("down", "rule(1)", "data.change.down", id="change.rule_down"),
+        bind("enter", "go", "data.change.go", id="change.rule_go"),
         bind("escape", "cancel", "app.key.cancel", id="change.cancel"),
     ]
 
@@ -55,9 +65,9 @@ class ChangeScoresDialog(BaseDialog[Plan | None]):
         typed: str
         plan: Plan
 
-    def __init__(self, count: int, scores: Callable[[], Scores], scale: Scale) -> None:
+    def __init__(self, title: str, scores: Callable[[], Scores], scale: Scale) -> None:
         super().__init__()
-        self._count, self._scores, self._scale = count, scores, scale
+        self._title, self._scores, self._scale = title, scores, scale
         self._before: Scores | None = None
         self._plan = Plan("", {}, "")
         self._planned_for: tuple[str, str] | None = None
@@ -66,9 +76,9 @@ class ChangeScoresDialog(BaseDialog[Plan | None]):
     def compose(self) -> ComposeResult:
         """Yield the rules, what they need and the preview."""
         with Vertical(classes="dialog -change"):
-            yield Static(counted("change", self._count), classes="dialog-title", markup=False)
+            yield Static(self._title, classes="dialog-title", markup=False)
             yield _Rules(*(Option(Text(t(f"data.change.{rule}")), id=rule) for rule in RULES), compact=True)
-            yield Input(id="change-value", compact=True)
+            yield _Value(id="change-value", compact=True)
             yield Static("", id="change-preview", markup=False)
         yield Footer(show_command_palette=False, compact=True)
 

@@ -21,6 +21,7 @@ from engine.images import ImageInfo
 from engine.labels.scorebook import Entry
 from engine.workspace import Scale, format_score
 from tui.dialogs.jump import JumpDialog
+from tui.filter_words import unfinished
 from tui.i18n import say, t
 from tui.keymap import bind
 from tui.messages import JobProgress
@@ -178,6 +179,8 @@ class DataScreen(EditingScreen):
         self.redraw_counts()
         found = len(self.album.view)
         text = t("data.no_match") if not found and reading.entries else t("data.match", n=found, total=self.album.total)
+        if parts := unfinished(wish.filter_text):
+            text = f"{t('data.unfinished', parts=display_name(' '.join(parts)))} · {text}"
         self.query_one(FilterBar).note(text if wish.filter_text.strip() else "")
 
     def redraw_counts(self) -> None:
@@ -233,6 +236,14 @@ class DataScreen(EditingScreen):
     def action_filter(self) -> None:
         """Open the filter."""
         self.query_one(FilterBar).open()
+
+    def action_keep_filter(self) -> None:
+        """Leave the filter and keep it."""
+        self.query_one(FilterBar).keep()
+
+    def action_drop_filter(self) -> None:
+        """Leave the filter and show all photos again."""
+        self.query_one(FilterBar).drop()
 
     @on(FilterBar.Changed)
     def _filter_changed(self, message: FilterBar.Changed) -> None:

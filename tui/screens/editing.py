@@ -202,7 +202,9 @@ class EditingScreen(ScoringScreen):
             if plan is not None:
                 self.beholder.keeper.set_many(plan.scores, "set" if plan.kind == "clear" else plan.kind)
 
-        self.beholder.push_screen(ChangeScoresDialog(len(marks), scores, self.field.scale), done)
+        only = display_name(next(iter(marks)))
+        title = t("data.change.title", name=only) if len(marks) == 1 else counted("change", len(marks))
+        self.beholder.push_screen(ChangeScoresDialog(title, scores, self.field.scale), done)
 
     def action_add(self) -> None:
         """Ask for one more picture and its score."""
@@ -227,8 +229,9 @@ class EditingScreen(ScoringScreen):
         named = [display_name(name) for name in names[:_NAMED]]
         if len(names) > _NAMED:
             named.append(counted("more", len(names) - _NAMED))
-        detail = "\n".join([*named, "", t("data.remove.detail")])
-        question = counted("remove", len(names))
+        detail = "\n".join([*(named if len(names) > 1 else ()), "", t("data.remove.detail")]).strip()
+        only = t("data.remove.question", name=named[0])
+        question = only if len(names) == 1 else counted("remove", len(names))
         dialog = ConfirmDialog(question, detail, yes=t("data.key.remove"), dangerous=True)
         self.beholder.push_screen(dialog, done)
 

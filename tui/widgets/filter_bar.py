@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
+
+from tui.keymap import bind
+
+
+class _Field(Input):
+    """An input whose keys for leaving are told; it has no lines to scroll."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("enter", "submit", "data.filter.keep", id="filter.keep"),
+        bind("down", "screen.keep_filter", "data.filter.keep", id="filter.down", show=False),
+        bind("escape", "screen.drop_filter", "data.filter.drop", id="filter.drop"),
+    ]
 
 
 class FilterBar(Horizontal):
@@ -45,7 +59,7 @@ class FilterBar(Horizontal):
     def compose(self) -> ComposeResult:
         """Yield the sign, the input and the note."""
         yield Static("/", classes="slash")
-        yield Input(placeholder=self._hint, compact=True, select_on_focus=False)
+        yield _Field(placeholder=self._hint, compact=True, select_on_focus=False)
         yield Static("", classes="note", markup=False)
 
     @property
@@ -79,15 +93,14 @@ class FilterBar(Horizontal):
         self.post_message(self.Changed(event.value, final=True))
         self._leave()
 
-    def on_key(self, event: events.Key) -> None:
-        """Leave: keep the filter with down, drop it with Escape."""
-        if event.key == "escape":
-            event.stop()
-            self.field.value = ""
-            self._leave()
-        elif event.key == "down":
-            event.stop()
-            self._leave()
+    def drop(self) -> None:
+        """Drop the filter."""
+        self.field.value = ""
+        self._leave()
+
+    def keep(self) -> None:
+        """Keep the filter."""
+        self._leave()
 
     def _leave(self) -> None:
         self.display = bool(self.field.value)
