@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import BindingType
@@ -36,6 +37,18 @@ TILE = Size(20, 9)
 _PICTURE = Size(18, 7)
 _THUMBNAIL = (256, 256)
 _KEPT = 600
+
+
+class _Look(NamedTuple):
+    """Sizes and styles of a gallery: each is wanted often, and asking Textual takes up to a tenth of a millisecond."""
+
+    width: int
+    columns: int
+    tile_width: int
+    plain: Style
+    cursor: Style
+    caption: Style
+    waiting: Style
 
 
 class Tile(NamedTuple):
@@ -120,6 +133,7 @@ class Gallery(RowList[Any]):
         self._thumbnails = Thumbnails(folder)
         self._tiles: OrderedDict[str, Tile] = OrderedDict()
         self._lines: list[Strip] = []
+        self._look: _Look | None = None
 
     @property
     def columns(self) -> int:
@@ -206,6 +220,11 @@ class Gallery(RowList[Any]):
     def _beholder(self) -> BeholderApp:
         return cast("BeholderApp", self.app)
 
+    def _read_look(self) -> _Look:
+        names = ("gallery--cursor", "gallery--caption", "gallery--waiting")
+        styles = (self.rich_style, *(self.get_component_rich_style(name) for name in names))
+        return _Look(self.scrollable_content_region.width, self.columns, self._tile_width, *styles)
+
     def _want(self, *, check: bool = False) -> None:
         """Ask for the tiles in sight, then for those of the next and the last page; forget what was asked before.
 
@@ -283,50 +302,50 @@ class Gallery(RowList[Any]):
         if not is_plain(self) or len(self._lines) < crop.bottom:
             return super().render_lines(crop)
         x1, x2 = crop.column_span
-        return [line.extend_cell_length(x2, self.rich_style).crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
+        look = self._look or self._read_look()
+        beside = Strip.blank(max(crop.right - look.width, 0), look.plain)
+        return [JoinedStrip([line, beside]).crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
 
     def render_line(self, y: int) -> Strip:
         """Return one line across all tiles of a tile row."""
-        width = self.scrollable_content_region.width
+        look = self._look or self._read_look()
         tile_row, line = divmod(y + self.scroll_offset.y, TILE.height)
-        first = tile_row * self.columns
+        first = tile_row * look.columns
         parts: list[Strip] = []
-        for index in range(first, min(first + self.columns, len(self.rows))):
-            parts += self._tile_line(index, line)
-        room = width - sum(part.cell_length for part in parts)
-        return JoinedStrip([*parts, Strip.blank(max(room, 0), self.rich_style)]).crop(0, width)
+        for index in range(first, min(first + look.columns, len(self.rows))):
+            parts += self._tile_line(index, line, look)
+        room = look.width - (len(parts) // 3) * look.tile_width
+        return JoinedStrip([*parts, Strip.blank(max(room, 0), look.plain)]).crop(0, look.width)
 
-    def _tile_line(self, index: int, line: int) -> list[Strip]:
-        row, room = self.rows[index], self._tile_width - _PICTURE.width
+    def _tile_line(self, index: int, line: int, look: _Look) -> list[Strip]:
+        row, room = self.rows[index], look.tile_width - _PICTURE.width
         if line < _PICTURE.height:
-            middle = self._picture_line(self._key(row), line)
+            middle = self._picture_line(self._key(row), line, look)
         elif line == _PICTURE.height:
-            middle = self._caption_line(row, index == self.cursor)
+            middle = self._caption_line(row, look.cursor if index == self.cursor else look.caption)
         else:
-            middle = Strip.blank(_PICTURE.width, self.rich_style)
-        return [Strip.blank(room // 2, self.rich_style), middle, Strip.blank(room - room // 2, self.rich_style)]
+            middle = Strip.blank(_PICTURE.width, look.plain)
+        return [Strip.blank(room // 2, look.plain), middle, Strip.blank(room - room // 2, look.plain)]
 
-    def _picture_line(self, name: str, line: int) -> Strip:
-        style, width = self.rich_style, _PICTURE.width
+    def _picture_line(self, name: str, line: int, look: _Look) -> Strip:
+        width = _PICTURE.width
         tile = self._tiles.get(name)
         if tile is None or tile.strips is None:
             text = (t("app.gallery.broken") if tile is not None else "·") if line == 3 else ""
             waiting = Text(text)
             waiting.truncate(width)
             waiting.align("center", width)
-            faint = self.get_component_rich_style("gallery--waiting")
-            return Strip(Segment.apply_style(waiting.render(self.app.console, end=""), faint), width)
+            return Strip(Segment.apply_style(waiting.render(self.app.console, end=""), look.waiting), width)
         row = line - (_PICTURE.height - len(tile.strips))
         if not 0 <= row < len(tile.strips):
-            return Strip.blank(width, style)
+            return Strip.blank(width, look.plain)
         strip = tile.strips[row]
         left = (width - strip.cell_length) // 2
         right = width - left - strip.cell_length
-        return JoinedStrip([Strip.blank(left, style), strip, Strip.blank(right, style)])
+        return JoinedStrip([Strip.blank(left, look.plain), strip, Strip.blank(right, look.plain)])
 
-    def _caption_line(self, row: Any, is_cursor: bool) -> Strip:
+    def _caption_line(self, row: Any, style: Style) -> Strip:
         name, right = self._caption(row)
-        style = self.get_component_rich_style("gallery--cursor" if is_cursor else "gallery--caption")
         text = Text(name)
         text.truncate(max(_PICTURE.width - cell_len(right) - 1, 0), overflow="ellipsis", pad=True)
         text.append(f" {right}", style="bold")
