@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import struct
+import termios
 from dataclasses import replace
 
 import pytest
@@ -53,6 +56,20 @@ def test_each_terminal_gets_what_it_can_show(manners: Manners, auto: str, kitty:
 def test_the_size_of_a_cell_is_width_and_height() -> None:
     with FakeTerminal(FOOT) as terminal:
         assert choose("auto", ask(terminal)).cell == (8, 16)
+
+
+@pytest.mark.parametrize(
+    ("window", "cell"),
+    [((120 * 9, 40 * 19), (9, 19)), ((120 * 9 + 4, 40 * 19 + 4), (9, 19)), ((1100, 764), None), ((0, 0), None)],
+)
+def test_the_window_tells_the_size_of_a_cell_where_the_terminal_does_not(
+    window: tuple[int, int], cell: tuple[int, int] | None
+) -> None:
+    with FakeTerminal(replace(FOOT, cell=None)) as terminal:
+        fcntl.ioctl(terminal.side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, *window))
+        answers = ask(terminal)
+    assert answers.cell == cell
+    assert choose("auto", answers).mode == ("sixel" if cell else "")
 
 
 def test_only_terminals_that_could_use_it_hear_the_question_in_kittys_protocol() -> None:

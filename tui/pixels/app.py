@@ -85,15 +85,13 @@ class PixelApp(App[None]):
         """
         from tui.widgets.photo import Photo
 
-        if mode not in CELL_MODES:
+        if mode not in CELL_MODES and self.pixel_layer is None:
             if (reason := never_asked()) is not None:
                 self.notify(say(reason), severity="warning", markup=False)
                 return False
-            if self.pixel_layer is None:
-                self.notify(t("pixels.notice.next_start"), markup=False)
-                return True
-            mode = self.pixel_layer.mode
-        self.pictures_mode = mode
+            self.notify(t("pixels.notice.next_start"), markup=False)
+            return True
+        self.pictures_mode = mode if mode in CELL_MODES or self.pixel_layer is None else self.pixel_layer.mode
         for screen in [*self.screen_stack, *self._installed_screens.values()]:
             if isinstance(screen, Screen):
                 for photo in screen.query(Photo):
