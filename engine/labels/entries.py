@@ -61,6 +61,7 @@ class EntryList:
         self._workspace = workspace
         self._origins = _Origins(history)
         self._names: list[str] = []
+        self._known: set[str] = set()
 
     def entries(
         self,
@@ -80,7 +81,7 @@ class EntryList:
         photos = set(photo_names(self._workspace.data)) - leaving
         names = self._ordered(photos | scores.keys())
         flags = read_flags(self._workspace)
-        columns: list[Iterable[object]] = [map(scores.get, names), map(photos.__contains__, names)]
+        columns: list[Iterable[object]] = [names, map(scores.get, names), map(photos.__contains__, names)]
         columns.append(map(flags.__contains__, names) if flags else repeat(False))
         if details:
             files = _file_details(self._workspace.data, [name for name in names if name in photos])
@@ -88,15 +89,14 @@ class EntryList:
             pairs = [files.get(name, (None, None)) for name in names]
             sources = [origins.get(name, ("", "")) if name in scores else ("", "") for name in names]
             columns += [map(itemgetter(place), rows) for rows in (pairs, sources) for place in (0, 1)]
-        elif guesses:
+        else:
             columns += [repeat(None), repeat(None), repeat(""), repeat("")]
-        if guesses:
-            columns.append(map(guesses.get, names))
-        return list(map(Entry, names, *columns))
+        columns.append(map(guesses.get, names) if guesses else repeat(None))
+        return list(map(Entry, *columns))
 
     def _ordered(self, names: set[str]) -> list[str]:
-        if names != set(self._names):
-            self._names = natural_sorted(names)
+        if names != self._known:
+            self._known, self._names = names, natural_sorted(names)
         return self._names
 
 

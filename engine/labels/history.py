@@ -72,7 +72,7 @@ class Change:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON-ready form of a history line."""
-        edits = [edit._asdict() for edit in self.edits]
+        edits = [{"name": name, "old": old, "new": new} for name, old, new in self.edits]
         data = {"seq": self.seq, "time": self.time, "who": self.who, "kind": self.kind, "edits": edits}
         return {**data, "moves": [move._asdict() for move in self.moves]} if self.moves else data
 

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -318,30 +317,6 @@ def test_a_file_in_the_way_is_a_clear_error(tmp_path: Path) -> None:
         ScoreBook(workspace).set("a.jpg", 5)
     assert ".beholder" in str(caught.value)
     assert not workspace.scores_file.exists()
-
-
-def test_listing_many_photos_asks_the_disk_once_not_once_a_photo(
-    album: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _many(album, 300)
-    calls = {"scandir": 0, "stat": 0}
-    real_scandir, real_stat = os.scandir, os.stat
-
-    def scandir(path: Path) -> Any:
-        calls["scandir"] += 1
-        return real_scandir(path)
-
-    def stat(*arguments: Any, **options: Any) -> os.stat_result:
-        calls["stat"] += 1
-        return real_stat(*arguments, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "scandir", scandir)
-        patch.setattr(os, "stat", stat)
-        entries = ScoreBook(album).entries()
-    assert len(entries) == 305
-    assert calls["scandir"] == 1
-    assert calls["stat"] < 10
 
 
 class UndoModel(RuleBasedStateMachine):
