@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
+from typing import Any
 
 from rich.color import Color, ColorType
 from rich.console import Console
@@ -50,8 +51,15 @@ class LazyStrip(Strip):
     __slots__ = ("_made",)
 
     def __init__(self, cell_length: int) -> None:
-        super().__init__((), cell_length)
+        # Strip itself begins with a dozen caches, which a row that is sent as it is never needs: see __getattr__.
+        self._cell_length = cell_length
         self._made: list[Segment] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in Strip.__slots__:
+            raise AttributeError(name)
+        super().__init__((), self._cell_length)
+        return getattr(self, name)
 
     @abstractmethod
     def make_segments(self) -> list[Segment]:
