@@ -156,10 +156,26 @@ class ScoringSession:
         again = len(self._again)
         return Tally(len(self._given) - again, again, len(self.queue.open_turns(self._given)), self.queue.more)
 
+    def tell(self, step: Step) -> None:
+        """Tell what was given, and what the model had guessed: the score is on the disk now."""
+        if self._given.get(step.name) == step.score:
+            guess = self.queue.guess(step.name)
+            name = "" if self.queue.is_blind else step.name
+            self.told = Told(name, step.score, None if guess is None else self.scale.clip(guess))
+
     # ---- what comes from the disk
 
-    def take(self, entries: Sequence[Entry]) -> None:
-        """Take all entries as they are on the disk."""
+    @property
+    def doubts(self) -> bool:
+        """Whether something could not be written, and was not compared with the disk yet."""
+        return self._to_check is not None
+
+    def take(self, entries: Sequence[Entry]) -> bool:
+        """Take all entries as they are on the disk.
+
+        Returns:
+            Whether scores turned out to be lost; the first photo without its score is shown then.
+        """
         before = self.queue.turn
         self.queue.take(entries, self._at)
         self.flagged = {entry.name for entry in entries if entry.flagged}
@@ -167,10 +183,9 @@ class ScoringSession:
             self.queue.put(name, score)
         if self.is_read and self.queue.turn != before:
             self.typed, self._behind = "", None
-        if self._to_check is not None:
-            self._go_back_to_lost(self._to_check)
-            self._to_check = None
+        given, self._to_check = self._to_check, None
         self.is_read = True
+        return given is not None and self._go_back_to_lost(given)
 
     def put(self, name: str, score: float | None) -> None:
         """Take one score that reached the disk, whoever gave it; older ones than what was given here don't count."""
@@ -350,9 +365,6 @@ class ScoringSession:
             self.pace.note()
         self._done.append(step)
         self._remember(step)
-        guess = self.queue.guess(step.name)
-        name = "" if self.queue.is_blind else step.name
-        self.told = Told(name, step.score, None if guess is None else self.scale.clip(guess))
 
     def _remember(self, step: Step) -> None:
         self._given[step.name] = step.score
@@ -366,7 +378,7 @@ class ScoringSession:
             self._unwritten[name] = score
             self.queue.put(name, score)
 
-    def _go_back_to_lost(self, given: Mapping[str, float]) -> None:
+    def _go_back_to_lost(self, given: Mapping[str, float]) -> bool:
         """Go back to the first photo whose score never reached the disk, and forget that it was given."""
         lost = {name for name, score in given.items() if name in self.queue and not self._holds(name, score)}
         for name in lost:
@@ -378,6 +390,7 @@ class ScoringSession:
             self.told = None
             self.drop()
             self.queue.show(first)
+        return first is not None
 
     def _holds(self, name: str, score: float) -> bool:
         kept = self.queue.score(name)

@@ -62,7 +62,10 @@ def press(session: ScoringSession, keys: str) -> list[Step]:
             session.skip()
         else:
             steps.append(session.type(key))
-    return [step for step in steps if step is not None]
+    given = [step for step in steps if step is not None]
+    for step in given:
+        session.tell(step)
+    return given
 
 
 def here(session: ScoringSession) -> str:

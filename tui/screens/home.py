@@ -89,7 +89,7 @@ class HomeScreen(BaseScreen):
             bind(letter, f"app.go('{area}')", f"app.area.{area}", id=f"home.{area}")
             for area, letter in _LETTERS.items()
         ),
-        bind("s", "app.score", "scoring.key.open", id="home.score"),
+        bind("s", "app.score", "scoring.key.open", id="home.score", priority=True),
     ]
 
     @dataclass

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.binding import BindingType
 
 from engine.errors import display_name
@@ -52,6 +52,7 @@ class ScoringKeys(BaseScreen):
         self._pressed: deque[tuple[str, str]] = deque()
         self._searching = False
         self._handed: dict[int, Step] = {}
+        self._on_load: Callable[[], None] | None = None
         self._verbs: dict[str, Callable[[ScoringSession], object]] = {
             "enter": self._enter,
             "erase": lambda sitting: sitting.erase(),
@@ -67,8 +68,8 @@ class ScoringKeys(BaseScreen):
             "summary": self._summary,
             "info": self._info,
             "cells": self._cells,
-            "zoom": lambda sitting: self.photo.toggle_zoom(),
-            "nearer": lambda sitting: self.photo.zoom(1),
+            "zoom": lambda sitting: self._zoom(self.photo.toggle_zoom),
+            "nearer": lambda sitting: self._zoom(partial(self.photo.zoom, 1)),
             "farther": self._farther,
             "left": partial(self._move, by=-1),
             "right": partial(self._move, by=1),
@@ -164,7 +165,7 @@ class ScoringKeys(BaseScreen):
         self.catch_up()
 
     def _do(self, sitting: ScoringSession, verb: str, character: str) -> None:
-        self.note = ""
+        self.note, self._on_load = "", None
         self.summing = self.summing and verb in {"enter", "leave", "summary"}
         if verb == "type":
             self._type(sitting, character)
@@ -285,6 +286,20 @@ class ScoringKeys(BaseScreen):
 
     def _cells(self, sitting: ScoringSession) -> None:
         self.photo.cells = "quadrant" if self.photo.cells == "half" else "half"
+
+    def _zoom(self, zoom: Callable[[], None]) -> None:
+        if self.photo.is_loaded:
+            zoom()
+        else:
+            self._on_load = zoom
+
+    @on(Photo.Loaded)
+    def _photo_loaded(self) -> None:
+        zoom, self._on_load = self._on_load, None
+        if zoom is not None:
+            zoom()
+        if self.informing or self.photo.zoomed:
+            self.redraw()
 
     def _farther(self, sitting: ScoringSession) -> None:
         """Zoom out; a photo that is not zoomed leaves the minus to the scores."""

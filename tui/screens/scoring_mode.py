@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 
 from rich.text import Text
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Footer, Static
@@ -22,6 +21,8 @@ from tui.scoring_queue import ScoringQueue
 from tui.scoring_session import ScoringSession
 from tui.screens.scoring_keys import ScoringKeys
 from tui.widgets.photo import Photo
+
+_AGAIN_SECONDS = 1.0
 
 
 class ScoringMode(ScoringKeys):
@@ -82,11 +83,6 @@ class ScoringMode(ScoringKeys):
         """Fit the lines to the new width."""
         self.redraw()
 
-    @on(Photo.Loaded)
-    def _photo_loaded(self) -> None:
-        if self.informing or self.photo.zoomed:
-            self.redraw()
-
     @property
     def is_readable(self) -> bool:
         """Whether the scores can be read."""
@@ -134,7 +130,8 @@ class ScoringMode(ScoringKeys):
             return
         if isinstance(news, ScoresRead):
             first, self._unread = not sitting.is_read, None
-            sitting.take(news.entries)
+            if sitting.take(news.entries):
+                self.note = t("scoring.lost")
             if first:
                 self._begin(sitting)
         elif isinstance(news, ScoresChanged):
@@ -177,13 +174,18 @@ class ScoringMode(ScoringKeys):
             self.note = say(news.error.message)  # nothing more to undo: no reason to stop a burst with a dialog
             return
         self.asked = 0
-        self.beholder.show_error(news.error)
         if not news.reading:
+            self.beholder.show_error(news.error)
             sitting.doubt()
             self.beholder.keeper.read()
-        elif not sitting.is_read:
-            self._unread = news.error
-            self.forget()
+        elif sitting.doubts:
+            self.note = say(news.error.message)
+            self.set_timer(_AGAIN_SECONDS, self.beholder.keeper.read)
+        else:
+            self.beholder.show_error(news.error)
+            if not sitting.is_read:
+                self._unread = news.error
+                self.forget()
 
 
 def _told(change: Change, *, by_name: bool) -> str:
