@@ -87,3 +87,9 @@ async def paste(pilot: Pilot[Any], text: str) -> None:
     """Paste as a terminal does: what has the focus gets it first."""
     pilot.app.post_message(events.Paste(text))
     await pilot.pause()
+
+
+def press_now(screen: ImportScreen, *keys: str) -> None:
+    """Press keys without waiting for a quiet moment after each, as `Pilot.press` does: work leaves none."""
+    for key in keys:
+        screen.app.post_message(events.Key(key, key if len(key) == 1 else None))

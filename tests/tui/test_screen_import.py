@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import DirectoryTree, Input
 
 from engine.labels.scorebook import ScoreBook
-from tests.tui.import_piloting import go_to, here, import_screen, show, shown, told
+from tests.tui.import_piloting import go_to, here, import_screen, press_now, show, shown, told
 from tests.tui.piloting import make_app, make_photos, screen_text, wait_for
 from tui.dialogs.error import ErrorDialog
 from tui.dialogs.import_report import ImportReportDialog
@@ -48,7 +48,7 @@ async def test_a_folder_comes_in_end_to_end(tmp_path: Path) -> None:
         assert "broken.jpg" in screen_text(app)
         lines = set(app.workspace.scores_file.read_text("utf-8").splitlines())
         assert lines == {"62_1.jpg\t62", "85.jpg\t85", "IMG_2041.jpg\t71"}
-        await pilot.press("enter")
+        await pilot.press("right", "enter")
         await wait_for(pilot, lambda: isinstance(app.screen, DataScreen), "the Data screen")
         await wait_for(pilot, lambda: "scored 3 of 5" in screen_text(app), "the imported photos")
 
@@ -126,9 +126,10 @@ async def test_a_stopped_import_says_so_and_goes_on(tmp_path: Path) -> None:
         workspace = screen.workspace
         await show(pilot, screen, tmp_path / "album", 1200)
         await go_to(pilot, screen, names[3])
-        await pilot.press("5", "0", "enter", "ctrl+s")
+        await pilot.press("5", "0", "enter")
+        press_now(screen, "ctrl+s")
         await wait_for(pilot, lambda: any(workspace.data.glob("*.jpg")) and "/s" in shown(screen), "the first copies")
-        await pilot.press("8", "escape")  # a digit counts for nothing now
+        press_now(screen, "8", "escape")  # the digit counts for nothing now
         await wait_for(pilot, lambda: screen.stop is None, "the import has stopped")
         copied = {path.name: path.stat().st_ino for path in workspace.data.glob("*.jpg")}
         assert 0 < len(copied) < 1200
@@ -148,7 +149,7 @@ async def test_an_import_that_the_app_did_not_survive_goes_on_in_a_new_preview(t
     make_many(tmp_path / "album", names)
     async with import_screen(tmp_path / "work") as (pilot, screen):
         await show(pilot, screen, tmp_path / "album", 300)
-        await pilot.press("ctrl+s")
+        press_now(screen, "ctrl+s")
         await wait_for(pilot, lambda: any(screen.workspace.data.glob("*.jpg")), "the first copies")
     # the app is closed in the middle
     async with import_screen(tmp_path / "work") as (pilot, screen):
@@ -177,7 +178,7 @@ async def test_the_report_tells_what_became_of_every_file(tmp_path: Path) -> Non
         await go_to(pilot, screen, "b]y.jpg")
         await pilot.press("9", "9", "ctrl+s")  # typed, not entered: it counts
         await wait_for(pilot, lambda: isinstance(screen.app.screen, ImportReportDialog), "the report")
-        await wait_for(pilot, lambda: "1 were left out by you" in shown(screen), "the counts")
+        await wait_for(pilot, lambda: "Left out by you: 1" in shown(screen), "the counts")
         text = shown(screen)
         assert "deep/\\u202egpj.jpg" in text and "not a picture" in text
         assert "\\x1b[31m50.jpg → _[31m50.jpg" in text
@@ -206,7 +207,9 @@ async def test_the_report_waits_for_somebody_who_works_in_another_room(tmp_path:
     make_many(tmp_path / "album", [f"{number % 100}_{number}.jpg" for number in range(700)])
     async with import_screen(tmp_path / "work") as (pilot, screen):
         await show(pilot, screen, tmp_path / "album", 700)
-        await pilot.press("ctrl+s", "f3")
+        press_now(screen, "ctrl+s")
+        await wait_for(pilot, lambda: screen.stop is not None, "the copying")
+        press_now(screen, "f3")
         await wait_for(pilot, lambda: isinstance(screen.app.screen, DataScreen), "the Data screen")
         await wait_for(pilot, lambda: "700 photos were copied" in told(screen), "a word about the end")
         assert isinstance(screen.app.screen, DataScreen)

@@ -57,6 +57,9 @@ async def test_digits_score_and_enter_goes_on_until_undo_takes_it_back(tmp_path:
         await pilot.press("u", "u", "u")
         await wait_for(pilot, lambda: "nothing to undo" in told(screen), "there is no more")
         await go_to(pilot, screen, "85.jpg")
+        await pilot.press("4", "escape")
+        await wait_for(pilot, lambda: not screen.field.is_typing, "what was typed is dropped")
+        assert screen.is_current and here(screen).score == 85
         await pilot.press("delete")
         await wait_for(pilot, lambda: here(screen).score is None, "the score is taken away")
 

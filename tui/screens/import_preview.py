@@ -40,7 +40,10 @@ class PreviewScreen(ScoringScreen):
     """The draft as a table or a gallery, the photo beside it, and the field for its score."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # All that Escape may mean stands here: Textual takes the bindings of a key from one class alone.
+        bind("escape", "drop", "app.score.drop", id="score.drop", show=False),
         bind("escape", "stop", "app.import.stop", id="import.stop"),
+        bind("escape", "fold", "importing.fold", id="import.fold"),
         bind("ctrl+s", "save", "app.import.save_key", id="import.save"),
         bind("g", "gallery", "importing.gallery", id="import.gallery"),
         bind("s", "show", "importing.show", id="import.show"),
@@ -74,6 +77,10 @@ class PreviewScreen(ScoringScreen):
     @abstractmethod
     def action_stop(self) -> None:
         """Stop the work that runs."""
+
+    @abstractmethod
+    def action_fold(self) -> None:
+        """Fold the form over the preview."""
 
     @abstractmethod
     def show_counts(self) -> None:

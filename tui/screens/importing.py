@@ -26,6 +26,7 @@ from tui.screens.import_preview import PreviewScreen
 from tui.screens.import_texts import counts_line
 from tui.screens.import_work import Imported, Planned, RecentRead, Worked, preview, progress_text, read_recent, save
 from tui.widgets.import_form import ImportForm
+from tui.widgets.paragraphs import Paragraphs
 
 
 class ImportScreen(PreviewScreen):
@@ -51,7 +52,7 @@ class ImportScreen(PreviewScreen):
         """Yield the form, the status line, the table and the gallery, the photo and the score field."""
         yield ImportForm(id="form")
         yield Static("", id="status")
-        yield Static(t("importing.welcome"), id="welcome", markup=False)
+        yield Paragraphs(t("importing.welcome"), id="welcome")
         yield from self.preview_area()
 
     def fill(self) -> None:
@@ -60,6 +61,9 @@ class ImportScreen(PreviewScreen):
         form.restore(self._form)
         super().fill()
         self._show_draft(fold=self.draft is not None)
+        self._read_recent()
+
+    def _read_recent(self) -> None:
         self.in_background(read_recent(self.workspace, self.post_message), "import-recent")
 
     async def retranslate(self) -> None:
@@ -76,8 +80,9 @@ class ImportScreen(PreviewScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what makes sense now."""
         if action == "stop":
-            # The innermost first: a score that is being typed, work that runs, a form that was opened again.
-            return not self.field.is_typing and (self.stop is not None or self._is_form_over_draft)
+            return self.stop is not None
+        if action == "fold":
+            return self.stop is None and self._is_form_over_draft
         if action == "form":
             return self.draft is not None
         if action == "save":
@@ -128,16 +133,10 @@ class ImportScreen(PreviewScreen):
     def action_form(self) -> None:
         """Open the form over the preview, or fold it again."""
         if self._is_form_over_draft:
-            self._fold_form()
+            self.action_fold()
         else:
             self._open_form()
             self.query_one("#folder").focus()
-
-    def _fold_form(self) -> None:
-        if self.draft is not None:
-            self.query_one(ImportForm).fold(self.draft.folder)
-            self.rows.focus()
-            self.refresh_bindings()
 
     @on(ImportForm.Asked)
     def action_preview(self) -> None:
@@ -175,11 +174,16 @@ class ImportScreen(PreviewScreen):
         self.in_background(save(self.workspace, self.draft, self._begin(), self.post_message), "import")
 
     def action_stop(self) -> None:
-        """Stop what runs: what is copied stays. Where nothing runs, fold the form."""
+        """Stop what runs; what is copied stays."""
         if self.stop is not None:
             self.stop.ask()
-        else:
-            self._fold_form()
+
+    def action_fold(self) -> None:
+        """Fold the form over the preview."""
+        if self.draft is not None:
+            self.query_one(ImportForm).fold(self.draft.folder)
+            self.rows.focus()
+            self.refresh_bindings()
 
     def _begin(self) -> Stop:
         self.settle_score()
@@ -220,6 +224,7 @@ class ImportScreen(PreviewScreen):
         if message.report is not None and draft is not None:
             self._report = ImportReportDialog(message.report, draft.folder, draft.count("out"))
             self.draft = None
+            self._read_recent()
         elif message.was_stopped and message.last is not None:
             self.note = t("importing.stopped_saving", done=message.last.done, total=message.last.total)
         self._show_draft()
@@ -237,9 +242,11 @@ class ImportScreen(PreviewScreen):
             report, self._report = self._report, None
             self.beholder.push_screen(report, self._report_closed)
 
-    def _report_closed(self, area: str | None) -> None:
-        if area:
-            self.beholder.go(area)
+    def _report_closed(self, chosen: str | None) -> None:
+        if chosen == "score":
+            self.beholder.open_scoring()
+        elif chosen:
+            self.beholder.go(chosen)
 
     @on(RecentRead)
     def _recent_read(self, message: RecentRead) -> None:
@@ -268,7 +275,7 @@ class ImportScreen(PreviewScreen):
             if self.stop is None and not isinstance(self.focused, Input):
                 form.query_one("#folder").focus()
         elif fold:
-            self._fold_form()
+            self.action_fold()
 
     def _refresh_controls(self) -> None:
         self.query_one(ImportForm).allow(busy=self.stop is not None, planned=self.draft is not None)
