@@ -107,6 +107,8 @@ def open_app(session: Session, language: str | None = None) -> int:
 
     end_with_terminal(sys.stdin.fileno())
     pictures = graphics.mode or "half" if graphics else asked
+    if pictures == "sixel" and asked == "auto" and session.low_bandwidth:
+        pictures = "half"  # Sixel takes five times the bytes of coarse cells; Kitty's pixels take no more than these
     app = BeholderApp(
         session.workspace, language, pictures=pictures, low_bandwidth=session.low_bandwidth, graphics=graphics
     )

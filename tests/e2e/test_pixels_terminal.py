@@ -126,6 +126,21 @@ def test_cells_ask_nothing(workspace: Workspace, arguments: list[str]) -> None:
         assert b"\x1b_G" not in app.sent
 
 
+@pytest.mark.parametrize(("manners", "mark"), [(FOOT, b"\x1bP"), (KITTY, b"\x1b_Ga=t")], ids=["sixel", "kitty"])
+def test_a_slow_line_gets_pixels_by_itself_only_where_they_are_cheap(
+    workspace: Workspace, manners: Manners, mark: bytes
+) -> None:
+    with running(workspace, manners, "--pictures", "auto", "--low-bandwidth") as app:
+        open_photo(app)
+        if manners is KITTY:
+            app.wait_for(lambda shows: shows.placeholders() is not None, "a photo is shown in pixels")
+        else:
+            app.wait_for(lambda shows: "▄" in shows.text, "a photo is shown in cells")
+        assert app.quit() == 0
+        app.read()
+        assert (mark in app.sent) == (manners is KITTY)
+
+
 def test_the_saved_choice_asks_at_the_next_start(workspace: Workspace) -> None:
     workspace.save_settings(replace(workspace.settings(), pictures="auto"))
     with running(workspace, FOOT) as app:
