@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tui.photo_cells import Cells, fitted, photo_strips
+from tui.quadrant_cells import split_cells
 
 
 @pytest.mark.parametrize("cells", ["half", "quadrant"])
@@ -42,3 +43,26 @@ def test_quadrant_cells_find_an_upright_edge_inside_a_cell() -> None:
     image.paste("white", (0, 0, 10, 40))
     strips = photo_strips(image, 2, 1, "quadrant")
     assert strips[0].text[0] == "▌"
+
+
+def test_quadrant_cells_split_the_widest_channel_in_the_middle() -> None:
+    image = Image.merge("RGB", [Image.effect_noise((24, 16), 90) for _ in range(3)])
+    (shapes, inks, papers), shown = split_cells(image), set()
+    for place in range(12 * 8):
+        y, x = divmod(place, 12)
+        corners = [image.getpixel((2 * x + dx, 2 * y + dy)) for dy in (0, 1) for dx in (0, 1)]
+        channels = [[corner[number] for corner in corners] for number in range(3)]  # type: ignore[index]
+        widest = max(channels, key=lambda values: max(values) - min(values))
+        lit = [value > (max(widest) + min(widest)) / 2 for value in widest]
+        assert shapes[place] == sum(1 << corner for corner in range(4) if lit[corner])
+        for colours, wanted in ((inks, True), (papers, False)):
+            group = [[values[corner] for corner in range(4) if lit[corner] is wanted] for values in channels]
+            assert colours.getpixel((x, y)) == tuple(sum(values) // len(values) for values in group)
+        shown.add(shapes[place])
+    assert len(shown) > 10
+
+
+def test_a_cell_of_one_colour_has_no_shape() -> None:
+    shapes, inks, papers = split_cells(Image.new("RGB", (4, 2), (1, 2, 3)))
+    assert shapes == b"\0\0"
+    assert inks.getpixel((1, 0)) == papers.getpixel((1, 0)) == (1, 2, 3)
