@@ -41,7 +41,7 @@ def be_killed(number, out, at_once):
     book = ScoreBook(workspace, "victim", at_once=at_once)
     while True:
         book.set(name(number), score(number))
-        os.write(out, b"%d\n" % number)
+        os.write(out, b"%d\\n" % number)
         number += 1
 
 
