@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.errors import UsageError
-from engine.labels.history import stacks
 from engine.labels.scorebook import Change, ScoreBook
 from engine.workspace import format_score
 
@@ -20,8 +19,8 @@ def take_back(book: ScoreBook, name: str, given: float, before: float | None) ->
     Raises:
         UsageError: somebody else gave this photo another score since; it stays.
     """
-    done, _ = stacks(book.history())
-    if done and _is_only(done[-1], name, before, given):
+    latest = book.next_undo()
+    if latest and _is_only(latest, name, before, given):
         return book.undo()
     return _set(book, name, given, before)
 
@@ -32,8 +31,8 @@ def give_again(book: ScoreBook, name: str, given: float, before: float | None) -
     Raises:
         UsageError: somebody else gave this photo another score since; it stays.
     """
-    _, undone = stacks(book.history())
-    if undone and _is_only(undone[-1], name, before, given):
+    undone = book.next_redo()
+    if undone and _is_only(undone, name, given, before):  # the undo went the other way
         return book.redo()
     return _set(book, name, before, given)
 
