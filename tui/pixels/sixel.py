@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import cast
 
 from PIL import Image
@@ -30,7 +31,10 @@ def sixels(image: Image.Image, colours: int = COLOURS) -> str:
     width, height = small.size
     pixels = small.tobytes()
     rows = [pixels[start : start + width] for start in range(0, width * height, width)]
-    bands = [_band(rows[top : top + 6], width) for top in range(0, height, 6)]
+    bands = []
+    for top in range(0, height, 6):
+        bands.append(_band(rows[top : top + 6], width))
+        time.sleep(0)  # lets the event loop have the interpreter at once, where it would wait for 5 ms
     # P2=1: what is not drawn stays as it is; the raster attributes give square pixels and the size
     return f'\x1bP0;1q"1;1;{width};{height}{_palette(small)}{"-".join(bands)}\x1b\\'
 
