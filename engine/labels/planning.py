@@ -265,8 +265,9 @@ class _Shelf:
     def __init__(self, workspace: Workspace) -> None:
         self._scores: dict[str, float | None] = {**ScoreBook(workspace).scores()}
         self._taken: set[str] = {"scores.txt"}
-        self._by_size: dict[int, list[tuple[Path, str]]] = {}
-        self._hashes: dict[Path, str] = {}
+        self._sizes: set[int] = set()
+        self._unhashed: dict[int, list[tuple[Path, str]]] = {}
+        self._by_hash: dict[str, str] = {}
         self._counters: dict[str, int] = {}
         if workspace.data.is_dir():
             with disk_errors(workspace.data), os.scandir(workspace.data) as listing:
@@ -283,13 +284,14 @@ class _Shelf:
         try:
             with disk_errors(path):
                 size = path.stat().st_size
-            twin = self._twin(path, size)
+            digest = self._digest(path, size)
         except BeholderError as error:
             return dataclasses.replace(item, reason=error.message)
+        twin = None if digest is None else self._by_hash.get(digest)
         name = twin or self._free_name(item.name)
         score, reason = self._merged(name, parsed, is_twin=twin is not None)
         if twin is None:
-            self._remember(path, name, size)
+            self._remember(path, name, size, digest)
         self._scores[name] = score
         renamed = twin is None and name != path.name
         state: State = "new" if twin is None else "same"
@@ -309,18 +311,20 @@ class _Shelf:
             return present, Message("the same photo as {name}, which keeps its score {score}", values)
         return present, Message("scores.txt already has the score {score} for {name}", values)
 
-    def _twin(self, path: Path, size: int) -> str | None:
-        """Return the name of the photo with the same bytes; only files of one size are hashed."""
-        alike = self._by_size.get(size, [])
-        return next((name for other, name in alike if self._hash(other) == self._hash(path)), None)
+    def _digest(self, path: Path, size: int) -> str | None:
+        """Return the hash of a photo, or None if no other file has its size; each file is hashed at most once."""
+        if size not in self._sizes:
+            return None
+        for other, name in self._unhashed.pop(size, []):
+            self._by_hash.setdefault(content_hash(other), name)
+        return content_hash(path)
 
-    def _hash(self, path: Path) -> str:
-        if path not in self._hashes:
-            self._hashes[path] = content_hash(path)
-        return self._hashes[path]
-
-    def _remember(self, path: Path, name: str, size: int) -> None:
-        self._by_size.setdefault(size, []).append((path, name))
+    def _remember(self, path: Path, name: str, size: int, digest: str | None = None) -> None:
+        self._sizes.add(size)
+        if digest is None:
+            self._unhashed.setdefault(size, []).append((path, name))
+        else:
+            self._by_hash[digest] = name
 
     def _free_name(self, name: str) -> str:
         stem, suffix = os.path.splitext(name)  # noqa: PTH122
