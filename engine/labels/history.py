@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -291,28 +291,6 @@ def _encode(change: Change) -> bytes:
 
 def _is_score(value: object) -> bool:
     return value is None or (type(value) in _NUMBERS and -_LARGE < value < _LARGE)  # type: ignore[operator]
-
-
-def stacks(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
-    """Return what can be undone and what can be redone, the next one last.
-
-    >>> one = Change(1, "", "", "set", ())
-    >>> stacks([one, Change(2, "", "", "undo", ())]) == ([], [one])
-    True
-    """
-    done: list[Change] = []
-    undone: list[Change] = []
-    for change in changes:
-        if change.kind == "undo":
-            if done:
-                undone.append(done.pop())
-        elif change.kind == "redo":
-            if undone:
-                done.append(undone.pop())
-        else:
-            done.append(change)
-            undone.clear()
-    return done, undone
 
 
 def latest_done(changes: Iterator[Change]) -> Change | None:

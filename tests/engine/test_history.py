@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -18,7 +19,6 @@ from engine.labels.history import (
     Position,
     latest_done,
     latest_undone,
-    stacks,
 )
 
 any_name = st.text(st.characters(codec=None), min_size=1, max_size=8)  # with lone surrogates
@@ -121,6 +121,23 @@ def test_the_line_says_moves_only_where_there_are_some(tmp_path: Path) -> None:
     first, second = (json.loads(line) for line in history.path.read_text("utf-8").splitlines())
     assert "moves" not in first
     assert second["moves"] == [{"name": "a.jpg", "trash": "photos/x/a.jpg", "out": True}]
+
+
+def stacks(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    """Return what can be undone and what can be redone, the next one last: the plain way."""
+    done: list[Change] = []
+    undone: list[Change] = []
+    for change in changes:
+        if change.kind == "undo":
+            if done:
+                undone.append(done.pop())
+        elif change.kind == "redo":
+            if undone:
+                done.append(undone.pop())
+        else:
+            done.append(change)
+            undone.clear()
+    return done, undone
 
 
 @given(st.lists(st.sampled_from(["set", "undo", "redo"]), max_size=30))
