@@ -214,6 +214,7 @@ class ImportScreen(PreviewScreen):
         self.draft = message.draft
         photo = message.request.photo if message.request else None
         self._show_draft(fold=True, select=None if photo is None else str(photo))
+        self.call_after_refresh(self.beholder.settle)  # ten thousand photos are many objects
         if photo is not None:
             self.notify(t("importing.took_folder", name=display_name(photo.name)), markup=False)
 
