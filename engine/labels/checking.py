@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.errors import Message
+from engine.labels.history import parse_change
 from engine.labels.problems import (
     Problem,
     ScoreLine,
@@ -24,7 +25,6 @@ from engine.labels.problems import (
     numbered,
     photo_problems,
     photo_sizes,
-    read_history_line,
     read_lines,
 )
 from engine.labels.score_lock import locked_scores
@@ -130,7 +130,7 @@ def _remembered(workspace: Workspace, scale: Scale) -> dict[str, float]:
     """Return the score that the history saw last for each name, where it is one."""
     found: dict[str, float | None] = {}
     for _, raw in numbered(workspace.history_file):
-        change = read_history_line(raw)
+        change = parse_change(raw)
         for edit in change.edits if change is not None else ():
             found[edit.name] = edit.new
     return {name: score for name, score in found.items() if score is not None and score in scale}

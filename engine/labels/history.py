@@ -289,6 +289,12 @@ def _encode(change: Change) -> bytes:
     return head.replace(_EDITS, _EDITS + edits, 1).encode("ascii") + b"\n"
 
 
+def parse_change(line: bytes) -> Change | None:
+    """Return the change of a line of the history, or None for one that counts for nothing."""
+    data = _parse(line)
+    return Change.from_dict(data) if data is not None else None
+
+
 def _is_score(value: object) -> bool:
     return value is None or (type(value) in _NUMBERS and -_LARGE < value < _LARGE)  # type: ignore[operator]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any, Literal
 from engine.errors import DamagedFile, Message
 from engine.images import is_picture_name
 from engine.labels.flags import damaged_flags, flags_file
-from engine.labels.history import Change
+from engine.labels.history import parse_change
 from engine.labels.rerates import damaged_rerates, rerates_file
 from engine.labels.scorefile import parse_scores
 from engine.natural_order import natural_key
@@ -160,19 +159,11 @@ def damaged_logs(workspace: Workspace) -> Iterator[Problem]:
             yield Problem(kind, path, number, text, message, remedy)
 
 
-def read_history_line(raw: bytes) -> Change | None:
-    """Return the change of a line of the history, or None where there is none to read."""
-    try:
-        return Change.from_dict(json.loads(raw))
-    except (LookupError, TypeError, ValueError, RecursionError):
-        return None
-
-
 def _damaged_history(workspace: Workspace) -> list[tuple[int, str]]:
     return [
         (number, raw.decode("utf-8", "surrogateescape"))
         for number, raw in numbered(workspace.history_file)
-        if raw.strip() and read_history_line(raw) is None
+        if raw.strip() and parse_change(raw) is None
     ]
 
 

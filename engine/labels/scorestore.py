@@ -11,11 +11,9 @@ import atexit
 import contextlib
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from engine.errors import BeholderError, NeedMissing
 from engine.labels.history import BEGINNING, Change, Edit, History, Move, Position
@@ -24,17 +22,13 @@ from engine.labels.photos import carry, finish
 from engine.labels.score_lock import locked_scores
 from engine.labels.scorefile import ScoreText, comment_lines, parse_scores
 from engine.labels.sheet import Sheet
-from engine.labels.synced import NO_FILE, Synced, Version, digest, read_synced, write_synced
-from engine.storage import disk_errors, write_bytes
+from engine.labels.steady import Stamp, is_fresh, stamp_of, time_of
+from engine.labels.synced import NO_FILE, Synced, Version, digest, read_both, read_synced, write_synced
+from engine.storage import write_bytes
 from engine.workspace import Scale, Workspace
 
 _DELAY = 0.7  # seconds until the file follows
-_FRESH = 0.05  # seconds; a file that young may change again without its time showing it
-_REST = 0.02  # seconds without a write after which another program's file counts as complete
-_TRIES = 12
 _STALE = timedelta(hours=24)  # how long an editor may keep an old version open
-
-_Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -73,14 +67,14 @@ class ScoreStore:
         self._at_once = at_once
         self._mutex = threading.RLock()
         self._scale = Scale()
-        self._scale_stamp: _Stamp | None = None
+        self._scale_stamp: Stamp | None = None
         self._file: Version | None = None  # None: not read yet, or another program's
         self._outside: _Outside | None = None
         self._is_noted = False
-        self._stamp: _Stamp = ()
+        self._stamp: Stamp = ()
         self._read_scale: Scale | None = None
-        self._seen: tuple[_Stamp, Scale | None] | None = None  # None: the disk may have changed since without a sign
-        self._history_stamp: _Stamp = ()
+        self._seen: tuple[Stamp, Scale | None] | None = None  # None: the disk may have changed since without a sign
+        self._history_stamp: Stamp = ()
         self._moving: list[Placed] = []
         self._news: list[Change] = []
         self._told: tuple[Edit, ...] = ()
@@ -90,7 +84,7 @@ class ScoreStore:
     @property
     def scale(self) -> Scale:
         """The workspace's scale, read again only when the settings changed."""
-        stamp = _stamp(self.workspace.settings_file)
+        stamp = stamp_of(self.workspace.settings_file)
         if stamp != self._scale_stamp:
             self._scale, self._scale_stamp = self.workspace.scale, stamp
         return self._scale
@@ -155,7 +149,7 @@ class ScoreStore:
         change = Change(self.position.seq + 1, self._now(), who, kind, tuple(edits), tuple(moves))
         before = self.position
         self.position = self.history.append(change)
-        self._history_stamp = _stamp(self.history.path)
+        self._history_stamp = stamp_of(self.history.path)
         self.sheet.apply(edits)
         carried: list[Move] = []
         try:
@@ -216,19 +210,19 @@ class ScoreStore:
     # --- reading
 
     def _refresh(self) -> None:
-        seen = (_stamp(self.workspace.scores_file), self.scale)
+        seen = (stamp_of(self.workspace.scores_file), self.scale)
         if seen == self._seen:
             if self._file is not None and self._follow():
                 return
-            if self._outside is not None and self._history_stamp == _stamp(self.history.path):
+            if self._outside is not None and self._history_stamp == stamp_of(self.history.path):
                 return
         self._read()
 
     def _read(self) -> None:
         """Find out what the file is: a text of ours, which the history completes, or another program's."""
-        synced, is_note, content, stamp = self._steady()
+        synced, is_note, content, stamp = read_both(self._note, self.workspace.scores_file)
         scale = self.scale
-        version = synced.find(digest(content), _time(stamp)) if synced else None
+        version = synced.find(digest(content), time_of(stamp)) if synced else None
         if not is_note and content is None and not self.history.size():
             version = NO_FILE
         if version is not None and not self.history.holds(version.position):
@@ -246,31 +240,11 @@ class ScoreStore:
         self._file = version
         self._is_noted = synced is not None and version == synced.current
         self._stamp, self._read_scale = stamp, scale
-        self._seen = None if _is_fresh(stamp) else (stamp, scale)
-
-    def _steady(self) -> tuple[Synced | None, bool, bytes | None, _Stamp]:
-        """Return the note, whether there is one, the file's content and its stamp, when nobody is writing either."""
-        path = self.workspace.scores_file
-        for attempt in range(_TRIES):
-            synced, is_note = noted = read_synced(self._note)
-            stamp = _stamp(path)
-            with disk_errors(path):
-                try:
-                    content = path.read_bytes()
-                except (FileNotFoundError, NotADirectoryError):
-                    content = None
-            if attempt == _TRIES - 1:
-                break
-            is_ours = synced is not None and synced.find(digest(content), _time(stamp)) is not None
-            if not is_ours and _is_fresh(stamp, _REST):
-                time.sleep(_REST)  # an editor may be in the middle of writing it
-            elif stamp == _stamp(path) and noted == read_synced(self._note):
-                break
-        return synced, is_note, content, stamp
+        self._seen = None if is_fresh(stamp) else (stamp, scale)
 
     def _follow(self) -> bool:
         """Take in what was appended to the history; say False where it is not the same history any more."""
-        stamp = _stamp(self.history.path)
+        stamp = stamp_of(self.history.path)
         if stamp != self._history_stamp:
             if not self.history.holds(self.position):
                 return False
@@ -292,7 +266,7 @@ class ScoreStore:
     def _open(self, version: Version, text: ScoreText, synced: Synced | None) -> None:
         """Take a text of ours, and what the history has beyond it."""
         self._hear()
-        self._history_stamp = _stamp(self.history.path)
+        self._history_stamp = stamp_of(self.history.path)
         changes = self.history.after(version.position)
         self.position = changes[-1][1] if changes else version.position
         self.sheet = Sheet(ScoreText(replay((change for change, _ in changes), text.scores), text.comments))
@@ -302,7 +276,7 @@ class ScoreStore:
     def _compare(self, text: ScoreText, sha256: str, known: Synced | None, is_lost: bool) -> None:
         """Take another program's text: what it changed goes on top of what is there."""
         self._hear()
-        self._history_stamp = _stamp(self.history.path)
+        self._history_stamp = stamp_of(self.history.path)
         changes = self.history.after(BEGINNING)
         self.position = changes[-1][1] if changes else BEGINNING
         since = _written(self._clock() - _STALE)
@@ -351,7 +325,7 @@ class ScoreStore:
             seq = 0 if found.is_first else self.position.seq + 1
             change = Change(seq, self._now(), "", "outside", found.edits)
             self.position = self.history.append(change)
-            self._history_stamp = _stamp(self.history.path)
+            self._history_stamp = stamp_of(self.history.path)
             if seq:
                 self._news.append(change)
         self._outside, self._is_noted = None, True
@@ -369,17 +343,17 @@ class ScoreStore:
         content = self.sheet.content()
         version = Version(digest(content), self.position)
         is_same = version.sha256 == before.sha256
-        write_synced(self._note, Synced(version, None if is_same else before, _time(self._stamp)))
+        write_synced(self._note, Synced(version, None if is_same else before, time_of(self._stamp)))
         self._moving = []
         if not is_same:
-            if _stamp(path) != self._stamp:
+            if stamp_of(path) != self._stamp:
                 self._write_later()  # another program was quicker; the next look takes its edit in first
                 return
             write_bytes(path, content)
             with contextlib.suppress(BeholderError):  # done all the same; the note then names one text too many
                 write_synced(self._note, Synced(version))
-            self._stamp = _stamp(path)
-            self._seen = None if _is_fresh(self._stamp) else (self._stamp, self._read_scale)
+            self._stamp = stamp_of(path)
+            self._seen = None if is_fresh(self._stamp) else (self._stamp, self._read_scale)
         self._file, self._is_noted, self._is_late = version, True, False
 
     def _take_back(self, change: Change, before: Position, carried: Sequence[Move]) -> None:
@@ -389,11 +363,11 @@ class ScoreStore:
         for move in reversed(carried):
             carry(self.workspace, move._replace(out=not move.out))
         self.history.cut(appended)
-        self._history_stamp = _stamp(self.history.path)
+        self._history_stamp = stamp_of(self.history.path)
         self.position, self._file = before, file
         self.sheet.apply([Edit(edit.name, edit.new, edit.old) for edit in change.edits])
-        if _stamp(self.workspace.scores_file) != self._stamp:
-            self._stamp = _stamp(self.workspace.scores_file)
+        if stamp_of(self.workspace.scores_file) != self._stamp:
+            self._stamp = stamp_of(self.workspace.scores_file)
             self._write()
 
     def _write_later(self) -> None:
@@ -429,21 +403,3 @@ class ScoreStore:
 
 def _written(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _stamp(path: Path) -> _Stamp:
-    """Return what shows that a file is another one, or has changed; an empty tuple where it is missing."""
-    with disk_errors(path):
-        try:
-            status = path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _time(stamp: _Stamp) -> int:
-    return stamp[2] if stamp else 0
-
-
-def _is_fresh(stamp: _Stamp, seconds: float = _FRESH) -> bool:
-    return bool(stamp) and abs(time.time_ns() - stamp[2]) < seconds * 1e9

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.labels.history import BEGINNING, Position
+from engine.labels.steady import Stamp, is_fresh, read_with_stamp, stamp_of, time_of
 from engine.storage import disk_errors, write_bytes
+
+_REST = 0.02  # seconds without a write after which another program's file counts as complete
+_TRIES = 12
 
 
 @dataclass(frozen=True)
@@ -112,3 +117,29 @@ def write_synced(path: Path, synced: Synced) -> None:
     previous = synced.previous.to_dict() if synced.previous else None
     data = {**synced.current.to_dict(), "previous": previous, "previous_time": synced.previous_time}
     write_bytes(path, json.dumps(data).encode("ascii") + b"\n", lasting=False)
+
+
+def read_both(note: Path, path: Path) -> tuple[Synced | None, bool, bytes | None, Stamp]:
+    """Read the note and the file as they belong together, when nobody is writing either.
+
+    Args:
+        note: where the versions are noted.
+        path: the file.
+
+    Returns:
+        The versions and whether there is a note, as `read_synced`; the file's content, None for no file, and its stamp.
+
+    Raises:
+        BeholderError: one of them can't be read.
+    """
+    for attempt in range(_TRIES):
+        synced, is_note = noted = read_synced(note)
+        content, stamp = read_with_stamp(path)
+        if attempt == _TRIES - 1:
+            break
+        is_ours = synced is not None and synced.find(digest(content), time_of(stamp)) is not None
+        if not is_ours and is_fresh(stamp, _REST):
+            time.sleep(_REST)  # an editor may be in the middle of writing it
+        elif stamp == stamp_of(path) and noted == read_synced(note):
+            break
+    return synced, is_note, content, stamp
