@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from textual.pilot import Pilot
 
 from engine.labels.scorebook import ScoreBook
+from tests.tui.data_room import opened
 from tests.tui.piloting import make_app, make_photos, screen_text, wait_for
 from tui.app import BeholderApp
 from tui.dialogs.error import ErrorDialog
-from tui.screens.data import DataScreen
 from tui.widgets.gallery import Gallery
 from tui.widgets.photo import Photo
 
 NAMES = [f"p{number}.jpg" for number in range(12)]
-
-
-async def opened(pilot: Pilot[Any], app: BeholderApp, rows: int) -> DataScreen:
-    await pilot.press("f3")
-    await wait_for(
-        pilot,
-        lambda: isinstance(app.screen, DataScreen) and app.screen.album.is_read and len(app.screen.rows.rows) == rows,
-        f"{rows} rows",
-    )
-    assert isinstance(app.screen, DataScreen)
-    return app.screen
 
 
 def saved(app: BeholderApp) -> str:

@@ -52,6 +52,7 @@ class EditingScreen(ScoringScreen):
     def __init__(self) -> None:
         super().__init__()
         self.album = Album()
+        self._adding = ""
 
     @abstractmethod
     def rearrange(self, task: Task) -> None:
@@ -100,11 +101,18 @@ class EditingScreen(ScoringScreen):
         else:
             self.repaint(self.album.put_change(ticket, change))
             self.look()
-        if change.moves and not all(move.out for move in change.moves):
-            self.want(change.moves[0].name)  # it comes with the next reading
+        came = [move.name for move in change.moves if not move.out]
+        if came or change.kind == "add":
+            for name in [*came, *(edit.name for edit in change.edits)][:1]:
+                self.want(name)  # it comes with the next reading
         elif change.kind in {"undo", "redo"} and change.edits:
             self.redraw(select=change.edits[0].name)
-        if self.is_in_front and (change.moves or change.kind in {"undo", "redo", "add"} or len(change.edits) > 1):
+        if not self.is_in_front:
+            return
+        if change.kind == "add" and not came and self._adding not in {edit.name for edit in change.edits}:
+            self.notify(t("data.add.twin"), markup=False, timeout=6)
+        is_told = change.kind in {"undo", "redo", "add"} and (change.edits or change.moves)
+        if is_told or change.moves or len(change.edits) > 1:
             self.notify(change_line(change), markup=False, timeout=4)
 
     def _refused(self, refused: ScoresRefused) -> None:
@@ -211,7 +219,7 @@ class EditingScreen(ScoringScreen):
 
         def done(added: Added | None) -> None:
             if added is not None:
-                self.want(added.path.name)
+                self._adding = added.path.name
                 self.beholder.keeper.add(added.path, added.score)
 
         self.beholder.push_screen(AddEntryDialog(self.workspace), done)
