@@ -50,7 +50,7 @@ class Request:
         return wide * self.columns, high * self.rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drawing:
     """A drawn photo.
 

@@ -54,6 +54,7 @@ async def _shown(
 async def _show(pilot: Pilot[Any], photo: Photo, path: Path | None, *neighbours: Path) -> None:
     photo.show(path, neighbours)
     await wait_for(pilot, lambda: photo.is_loaded, "the photo")
+    await pilot.pause()  # so that the message is heard too
 
 
 def _checks(path: Path, size: tuple[int, int] = (400, 300), **options: Any) -> Path:
@@ -113,6 +114,7 @@ async def test_a_newer_photo_makes_an_older_one_void(tmp_path: Path) -> None:
         for path in paths:
             photo.show(path)
         await wait_for(pilot, lambda: photo.is_loaded, "the last photo")
+        await pilot.pause()
         assert photo.path == paths[-1]
         assert [message.path for message in wall.heard] == [paths[-1]]
 
@@ -269,6 +271,19 @@ async def test_a_slow_line_gets_a_smaller_photo_of_few_colours(tmp_path: Path) -
             lines = photo.render_lines(Region(0, 0, 80, 40))
             sent.append(len("".join(line.render(console) for line in lines).encode()))
     assert sent[1] < sent[0] / 2
+
+
+async def test_another_size_of_the_terminal_is_filled_at_once(tmp_path: Path) -> None:
+    async with _shown(tmp_path) as (pilot, photo, _):
+        await _show(pilot, photo, _checks(tmp_path / "a.png", (800, 200)))
+        for size in ((100, 30), (30, 8)):
+            await pilot.resize_terminal(*size)
+            lines = photo.render_lines(Region(0, 0, *size))
+            assert [line.cell_length for line in lines] == [size[0]] * size[1]
+            await wait_for(pilot, lambda: photo.is_loaded, "the photo at its new size")
+            await pilot.pause()
+            cells = _picture(photo)
+            assert all(len(set(row)) > size[0] // 2 for row in cells[size[1] // 2 - 2 : size[1] // 2 + 2])
 
 
 async def test_a_dialog_over_a_photo_and_another_theme_leave_it_whole(tmp_path: Path) -> None:

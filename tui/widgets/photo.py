@@ -148,7 +148,9 @@ class Photo(Widget):
             self._look(moved(self._view, self._drawing.size, self._shown.dots, dx, dy))
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw again at the new size."""
+        """Move what is there into the middle, and draw it at the new size."""
+        if self._lines:
+            self._lay_out()
         self._ask()
 
     def on_unmount(self) -> None:
@@ -273,9 +275,10 @@ class Photo(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return some rows as they are, past the copies that Textual makes of each cell for borders and filters."""
-        if not is_plain(self) or len(self._lines) < crop.bottom:
-            return super().render_lines(crop)
         x1, x2 = crop.column_span
+        is_whole = len(self._lines) >= crop.bottom and self._lines[0].cell_length >= x2
+        if not is_whole or not is_plain(self):
+            return super().render_lines(crop)
         return [line.crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
 
     def render_line(self, y: int) -> Strip:
