@@ -48,22 +48,24 @@ def parse_pasted_paths(text: str) -> Pasted | None:
     paths = [line for line in lines if line and not line.startswith("#")]
     if not paths or not _BEGINS_A_PATH.match(paths[0]):
         return None
-    more = len(paths) - 1
-    if len(paths) == 1:
-        paths = _several(paths[0])
-        more = len(paths) - 1
-    return Pasted(parse_typed_path(paths[0]), more, text.endswith(("\r", "\n")))
+    words = _words(paths[0]) if len(paths) == 1 else []
+    first = _unquoted(words[0]) if words else parse_typed_path(paths[0])
+    return Pasted(first, len(words or paths) - 1, text.endswith(("\r", "\n")))
 
 
-def _several(line: str) -> list[str]:
-    """Return the shell's words of a line if each of them is a path and the line is none itself."""
+def _words(line: str) -> list[str]:
+    """Return the shell's words of a line if there are several, each a path, and the line is none itself."""
     if os.path.lexists(_absolute(line)):
-        return [line]
+        return []
     try:
         words = shlex.split(line)
     except ValueError:
-        return [line]
-    return words if len(words) > 1 and all(_BEGINS_A_PATH.match(word) for word in words) else [line]
+        return []
+    return words if len(words) > 1 and all(_BEGINS_A_PATH.match(word) for word in words) else []
+
+
+def _unquoted(word: str) -> Path:
+    return _from_address(word) if word.lower().startswith("file:") else _absolute(word)
 
 
 def typed_form(path: Path) -> str:

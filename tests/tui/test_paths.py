@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from engine.errors import UsageError
-from tui.paths import parse_typed_path, shown_path
+from tui.paths import Pasted, parse_pasted_paths, parse_typed_path, shown_path, typed_form
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,39 @@ def test_the_home_folder_is_shown_shortly(monkeypatch):
     assert shown_path(Path("/home/me")) == "~"
     assert shown_path(Path("/home/melon")) == "/home/melon"
     assert shown_path(Path("/home/me/\x1b[31mred")) == "~/\\x1b[31mred"
+
+
+parts = st.binary(min_size=1, max_size=20).filter(lambda part: not set(part) & {0, 0x2F} and part not in (b".", b".."))
+paths = st.lists(parts, min_size=1, max_size=4).map(lambda names: Path(os.fsdecode(b"/" + b"/".join(names))))
+
+
+@given(paths)
+@example(Path("/tmp/a b/x["))
+@example(Path("/tmp/'quoted'"))
+@example(Path("/tmp/ends with a blank "))
+def test_every_path_has_a_form_that_can_be_shown_and_typed(path: Path) -> None:
+    text = typed_form(path)
+    assert parse_typed_path(text) == path
+    assert text.isprintable() or not any(char < " " for char in text)
+    text.encode("utf-8")  # a terminal takes it
+
+
+@given(st.lists(paths.filter(lambda path: "\n" not in str(path) and "\r" not in str(path)), min_size=1, max_size=3))
+def test_dropped_files_are_understood_in_every_form(dropped: list[Path]) -> None:
+    expected = Pasted(dropped[0], len(dropped) - 1, is_submitted=False)
+    assert parse_pasted_paths(" ".join(shlex.quote(str(path)) for path in dropped)) == expected
+    assert parse_pasted_paths("\r\n".join(path.as_uri() for path in dropped)) == expected
+
+
+@given(st.text())
+def test_any_text_is_a_path_or_none(text: str) -> None:
+    try:
+        pasted = parse_pasted_paths(text)
+    except UsageError:
+        return
+    assert pasted is None or pasted.path.is_absolute()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "good morning", "_s(?P<score>[0-9]+)", "85", "-", "# /tmp/a"])
+def test_other_texts_are_no_paths(text: str) -> None:
+    assert parse_pasted_paths(text) is None

@@ -18,7 +18,6 @@ from tui.dialogs.import_report import ImportReportDialog
 from tui.dialogs.path_picker import PathPicker
 from tui.screens.data import DataScreen
 from tui.screens.importing import ImportScreen
-from tui.widgets.import_form import ImportForm
 from tui.widgets.path_input import PathField, PathSuggester
 from tui.widgets.score_table import ScoreTable
 
@@ -187,7 +186,8 @@ async def test_the_report_tells_what_became_of_every_file(tmp_path: Path) -> Non
         assert not (screen.workspace.data / "out.jpg").exists()
         await pilot.press("escape")
         await wait_for(pilot, lambda: screen.is_current and screen.draft is None, "the form for the next folder")
-        assert screen.query_one(ImportForm).query_one("#folder").has_focus
+        assert screen.query_one("#folder").has_focus and screen.query_one("#folder", Input).value == ""
+        await wait_for(pilot, lambda: screen.query(PathField).first().offered == [str(folder)], "the folder")
 
 
 async def test_a_typed_score_replaces_one_that_the_photo_has(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ async def test_digits_score_and_enter_goes_on_until_undo_takes_it_back(tmp_path:
         await pilot.press("4", "escape")
         await wait_for(pilot, lambda: not screen.field.is_typing, "what was typed is dropped")
         assert screen.is_current and here(screen).score == 85
-        await pilot.press("delete")
+        await pilot.press("backspace")
         await wait_for(pilot, lambda: here(screen).score is None, "the score is taken away")
 
 
@@ -81,6 +81,9 @@ async def test_one_key_goes_through_the_kinds_of_photos(tmp_path: Path) -> None:
             assert {item.source.name for item in screen.rows.rows} == names
         await pilot.press("s")
         await wait_for(pilot, lambda: "▸all 9" in shown(screen), "all again")
+        line = screen.query_one("#status").region.y
+        await pilot.click(offset=(shown(screen).splitlines()[line].index("unscored"), line))
+        await wait_for(pilot, lambda: "▸unscored 6" in shown(screen), "the clicked kind")
 
 
 async def test_every_file_tells_its_state_and_why(tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ async def test_a_photo_is_left_out_with_its_copies(tmp_path: Path) -> None:
         assert "trip/copy.jpg" not in scores(screen)
         assert "left out 2" in shown(screen)
         assert here(screen).source.name == "IMG_2.jpg"
-        await pilot.press("up", "x")
+        await pilot.press("up", "delete")
         await wait_for(pilot, lambda: "IMG_1.jpg" in scores(screen), "the photo is in again")
         await go_to(pilot, screen, "broken.jpg")
         await pilot.press("x")

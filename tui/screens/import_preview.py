@@ -40,18 +40,19 @@ class PreviewScreen(ScoringScreen):
     """The draft as a table or a gallery, the photo beside it, and the field for its score."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # All that Escape may mean stands here: Textual takes the bindings of a key from one class alone.
+        # All that these two may mean stands here: Textual takes the bindings of a key from one class alone.
+        bind("backspace", "erase", "app.score.erase", id="score.erase", show=False),
+        bind("backspace", "clear", "importing.clear", id="import.clear", show=False),
         bind("escape", "drop", "app.score.drop", id="score.drop", show=False),
         bind("escape", "stop", "app.import.stop", id="import.stop"),
         bind("escape", "fold", "importing.fold", id="import.fold"),
         bind("ctrl+s", "save", "app.import.save_key", id="import.save"),
         bind("g", "gallery", "importing.gallery", id="import.gallery"),
         bind("s", "show", "importing.show", id="import.show"),
-        bind("x", "leave_out", "importing.leave_out", id="import.leave_out"),
+        bind("x,delete", "leave_out", "importing.leave_out", id="import.leave_out"),
         bind("u", "undo", "importing.undo", id="import.undo"),
         bind("r", "redo", "importing.redo", id="import.redo", show=False),
         bind("n", "next_unscored", "importing.next", id="import.next", show=False),
-        bind("delete", "clear", "importing.clear", id="import.clear", show=False),
         bind("f", "find", "importing.find", id="import.find", show=False),
         bind("v", "beside", "importing.beside", id="import.beside", show=False),
         bind("c", "cells", "importing.cells", id="import.cells", show=False),
@@ -61,7 +62,7 @@ class PreviewScreen(ScoringScreen):
         super().__init__()
         self.draft: Draft | None = None
         self._view = "items"
-        self._is_beside = True
+        self._is_beside: bool | None = None
         self.note = ""
         """A sentence that stands in the place of the counts until something changes."""
 
@@ -118,6 +119,8 @@ class PreviewScreen(ScoringScreen):
         if action in _NEEDS_A_DRAFT | _CHANGES_THE_DRAFT and self.draft is None:
             return False
         if action in _CHANGES_THE_DRAFT and self.is_busy:
+            return False
+        if action == "clear" and self.field.is_typing:
             return False
         return super().check_action(action, parameters)
 
@@ -252,8 +255,9 @@ class PreviewScreen(ScoringScreen):
 
     def action_beside(self) -> None:
         """Show the photo beside the table, or give the table all the room."""
-        self._is_beside = not self._is_beside
+        self._is_beside = not self._wants_photo
         self._lay_out()
+        self._show_why()
 
     def action_cells(self) -> None:
         """Draw the photo with the next kind of cells, or with real pixels."""
@@ -278,7 +282,12 @@ class PreviewScreen(ScoringScreen):
 
     @property
     def _has_photo(self) -> bool:
-        return self._view == "gallery" or (self._is_beside and self.app.size.width >= _ROOM_FOR_A_PHOTO)
+        return self._view == "gallery" or (self._wants_photo and self.app.size.width >= _ROOM_FOR_A_PHOTO)
+
+    @property
+    def _wants_photo(self) -> bool:
+        """Whether the table has a photo beside it: as the person chose, else unless the line is slow."""
+        return not self.beholder.low_bandwidth if self._is_beside is None else self._is_beside
 
     def _lay_out(self) -> None:
         self.query_one("#views", ContentSwitcher).current = self._view

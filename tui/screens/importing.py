@@ -225,6 +225,7 @@ class ImportScreen(PreviewScreen):
         if message.report is not None and draft is not None:
             self._report = ImportReportDialog(message.report, draft.folder, draft.count("out"))
             self.draft = None
+            self.query_one(ImportForm).restore({"folder": "", "csv": ""})
             self._read_recent()
         elif message.was_stopped and message.last is not None:
             self.note = t("importing.stopped_saving", done=message.last.done, total=message.last.total)
