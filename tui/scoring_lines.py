@@ -5,7 +5,6 @@ from __future__ import annotations
 from rich.text import Text
 
 from engine.errors import display_name
-from engine.images import ImageInfo
 from engine.labels.rerates import Consistency, Rerate, consistency
 from engine.models.catalog import FEWEST_SCORES
 from engine.workspace import Scale, format_score
@@ -214,14 +213,6 @@ def summary(session: ScoringSession) -> Text:
     for key, told in steps:
         text.append(f"{key:>3}", style="bold").append(f"  {told}\n")
     return text
-
-
-def info_text(info: ImageInfo | None) -> str:
-    """Return size, date and camera of a photo; empty while it is not known."""
-    if info is None:
-        return ""
-    parts = [f"{info.width}×{info.height}", info.taken or "", info.camera or ""]
-    return " · ".join(display_name(part) for part in parts if part)
 
 
 def middle_cut(text: str, cells: int) -> str:

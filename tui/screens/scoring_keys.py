@@ -67,7 +67,7 @@ class ScoringKeys(BaseScreen):
             "find": self._begin_to_find,
             "summary": self._summary,
             "info": self._info,
-            "cells": self._cells,
+            "cells": lambda sitting: self.photo.next_cells(),
             "zoom": lambda sitting: self._zoom(self.photo.toggle_zoom),
             "nearer": lambda sitting: self._zoom(partial(self.photo.zoom, 1)),
             "farther": self._farther,
@@ -84,6 +84,11 @@ class ScoringKeys(BaseScreen):
     def photo(self) -> Photo:
         """The photo."""
         return self.query_one(Photo)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every key has taken effect, and every score that was given is on the disk."""
+        return not (self._pressed or self._searching or self._handed)
 
     @property
     @abstractmethod
@@ -194,6 +199,10 @@ class ScoringKeys(BaseScreen):
         if step is not None and self.sitting is not None:
             self.sitting.tell(step)
 
+    def refused(self) -> None:
+        """Tell no more of what was handed over: not all of it could be written."""
+        self._handed.clear()
+
     def _type(self, sitting: ScoringSession, character: str) -> None:
         if sitting.is_no_key(character):
             self.note = keys_hint(sitting)
@@ -283,9 +292,6 @@ class ScoringKeys(BaseScreen):
 
     def _info(self, sitting: ScoringSession) -> None:
         self.informing = not self.informing
-
-    def _cells(self, sitting: ScoringSession) -> None:
-        self.photo.cells = "quadrant" if self.photo.cells == "half" else "half"
 
     def _zoom(self, zoom: Callable[[], None]) -> None:
         if self.photo.is_loaded:

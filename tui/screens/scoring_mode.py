@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from engine.workspace import Settings, format_score
 from tui import scoring_lines as lines
 from tui.i18n import say, t
 from tui.messages import ScoreNews
+from tui.photo_info import info_line
 from tui.score_keeper import Flagged, OutsideChanged, Rerated, ScoresChanged, ScoresRead, ScoresRefused
 from tui.scoring_queue import ScoringQueue
 from tui.scoring_session import ScoringSession
@@ -32,14 +34,22 @@ class ScoringMode(ScoringKeys):
         names: which photos, in which order; None for all.
         at: the photo to begin with.
         seed: of what is shuffled; None for another order each time.
+        clock: returns the present time in seconds, for the pace.
     """
 
     area = "scoring"
     help_key = "scoring.help"
     CSS_PATH = "scoring_mode.tcss"
 
-    def __init__(self, names: Sequence[str] | None = None, at: str | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str] | None = None,
+        at: str | None = None,
+        seed: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
+        self._clock = clock
         self._names = names
         self._at = at
         self._seed = secrets.randbits(32) if seed is None else seed
@@ -68,6 +78,7 @@ class ScoringMode(ScoringKeys):
             style=settings.scoring_keys,
             advance=settings.scoring_advance != "off",
             at=self._at,
+            clock=self._clock,
         )
         self.beholder.score_news.subscribe(self, self._take_news)
         super().on_mount()
@@ -99,7 +110,8 @@ class ScoringMode(ScoringKeys):
         self.query_one("#info").display = self.informing
         self._put("summary", cover or Text())
         self._put("place", lines.place_line(sitting, cells) if sitting.is_read else Text())
-        self._put("info", Text(lines.info_text(self.photo.info), no_wrap=True, overflow="ellipsis"))
+        info = self.photo.info
+        self._put("info", Text("" if info is None else info_line(info), no_wrap=True, overflow="ellipsis"))
         self._put("score", lines.score_line(sitting, cells, finding=self.finding, note=note))
         turn, folder = sitting.queue.turn, self.workspace.data
         if turn is None:
@@ -176,6 +188,7 @@ class ScoringMode(ScoringKeys):
         self.asked = 0
         if not news.reading:
             self.beholder.show_error(news.error)
+            self.refused()
             sitting.doubt()
             self.beholder.keeper.read()
         elif sitting.doubts:
