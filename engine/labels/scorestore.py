@@ -191,6 +191,7 @@ class ScoreStore:
             BeholderError: it can't be written; what was scored is in the history all the same.
         """
         with self._mutex:
+            self._is_late |= self._timer is not None  # until it is done
             self._stop_timer()
             self._refresh()
             if self._file is None or self._file.position != self.position:
@@ -306,18 +307,17 @@ class ScoreStore:
     def _settle(self) -> None:
         """Bring the disk into order before a change: no edit unrecorded, no move half done, the file noted."""
         self._refresh()
+        for change, _ in self._moving:
+            for move in change.moves:
+                finish(self.workspace, move)
         if self._outside is not None:
             self._record(self._outside)
-        elif not self._is_noted and self.position == BEGINNING:
+        elif self._moving or (not self._is_noted and self.position != BEGINNING):
+            self._write()  # a crash came between the note and the file, or before the note
+        elif not self._is_noted:
             write_synced(self._note, Synced(NO_FILE))
             self._is_noted = True
-        elif not self._is_noted:
-            self._write()  # a crash came between the note and the file
-        if self._moving:
-            for change, _ in self._moving:
-                for move in change.moves:
-                    finish(self.workspace, move)
-            self._write()
+        self._moving = []
 
     def _record(self, found: _Outside) -> None:
         """Put another program's edit into the history; the sheet has it already."""

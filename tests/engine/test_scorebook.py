@@ -26,7 +26,9 @@ from engine.errors import BeholderError, DamagedFile, NeedMissing, NotFound, Usa
 from engine.labels.history import Edit
 from engine.labels.scorebook import Entry, ScoreBook
 from engine.labels.scorefile import ScoreText, escape, format_scores, parse_scores, unescape
+from engine.labels.sheet import Sheet
 from engine.workspace import Scale, Workspace
+from tests.waiting import wait_until
 
 any_name = st.text(
     st.one_of(
@@ -63,6 +65,19 @@ def test_a_file_of_any_names_reads_back_as_written(scores: dict[str, float]) -> 
     text = format_scores(ScoreText(scores, ("# a comment",)))
     again = parse_scores(text.encode("utf-8"), Scale(), Path("scores.txt"))
     assert again == ScoreText(scores, ("# a comment",))
+
+
+steps = st.lists(st.dictionaries(any_name, st.one_of(st.none(), st.integers(0, 9).map(float)), max_size=4), max_size=8)
+
+
+@given(st.dictionaries(any_name, st.integers(0, 9).map(float), max_size=8), steps)
+def test_the_lines_in_memory_are_those_of_a_file_made_anew(
+    scores: dict[str, float], steps: list[dict[str, float | None]]
+) -> None:
+    sheet = Sheet(ScoreText(scores, ("# mine",)))
+    for step in steps:
+        sheet.apply([Edit(name, sheet.scores.get(name), score) for name, score in step.items()])
+        assert sheet.content() == format_scores(ScoreText(sheet.scores, ("# mine",))).encode("utf-8")
 
 
 def test_a_score_is_on_the_disk_when_set_returns(album: Workspace) -> None:
@@ -306,6 +321,109 @@ def test_a_full_disk_leaves_scores_and_history_as_they_were(album: Workspace, fu
     book.set("b.jpg", 1)
     assert book.scores() == {"a.jpg": 7, "b.jpg": 1}
     assert [change.seq for change in book.history()] == [1]
+
+
+def _lines(workspace: Workspace) -> list[str]:
+    return workspace.scores_file.read_text("utf-8").splitlines() if workspace.scores_file.exists() else []
+
+
+def test_where_there_are_many_scores_the_file_follows_by_itself(album: Workspace) -> None:
+    book = ScoreBook(album, at_once=0)
+    book.set("c10.jpg", 1)
+    book.set("c2.jpg", 2)
+    assert _lines(album) == []
+    assert ScoreBook(album).scores() == {"c2.jpg": 2, "c10.jpg": 1}
+    wait_until(lambda: _lines(album) == ["c2.jpg\t2", "c10.jpg\t1"], "the file has both scores")
+    book.set("a.jpg", 3)
+    book.set("c2.jpg", None)
+    wait_until(lambda: _lines(album) == ["a.jpg\t3", "c10.jpg\t1"], "the file has changed again")
+
+
+def test_the_file_follows_when_the_book_is_closed_flushed_or_left(album: Workspace) -> None:
+    book = ScoreBook(album, at_once=0)
+    book.set("a.jpg", 1)
+    book.close()
+    assert _lines(album) == ["a.jpg\t1"]
+    book.set("a.jpg", 2)
+    book.flush()
+    assert _lines(album) == ["a.jpg\t2"]
+    with ScoreBook(album, at_once=0) as book:
+        book.set("a.jpg", 3)
+    assert _lines(album) == ["a.jpg\t3"]
+
+
+def test_the_file_follows_when_python_ends(album: Workspace) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from engine.workspace import Workspace\n"
+        "from engine.labels.scorebook import ScoreBook\n"
+        "ScoreBook(Workspace(Path(sys.argv[1])), at_once=0).set('a.jpg', 50)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(album.root)], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert _lines(album) == ["a.jpg\t50"]
+
+
+def test_what_one_book_has_not_written_yet_another_one_writes(album: Workspace) -> None:
+    one, two = ScoreBook(album, at_once=0), ScoreBook(album, at_once=0)
+    one.set("a.jpg", 1)
+    two.set("b.jpg", 2)
+    one.set("c2.jpg", 3)
+    two.close()
+    assert _lines(album) == ["a.jpg\t1", "b.jpg\t2", "c2.jpg\t3"]
+    before = album.scores_file.stat().st_ino
+    one.close()
+    assert album.scores_file.stat().st_ino == before
+
+
+def test_when_the_file_cannot_follow_that_is_told_before_more_is_taken(
+    album: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if str(target) == str(album.scores_file):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    book = ScoreBook(album, at_once=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        book.set("a.jpg", 1)
+        for work in (book.flush, book.close, lambda: book.set("b.jpg", 2)):
+            with pytest.raises(NeedMissing, match=r"disk is full: .*scores\.txt"):
+                work()
+        assert ScoreBook(album).scores() == {"a.jpg": 1}
+        assert len(book.history()) == 1
+    book.set("b.jpg", 2)
+    book.close()
+    assert _lines(album) == ["a.jpg\t1", "b.jpg\t2"]
+
+
+@given(st.dictionaries(any_name, st.integers(-5, 10).map(float), max_size=6), st.sampled_from(["", "x", "\n", "a\t\n"]))
+def test_the_quick_way_to_read_a_file_reads_what_the_thorough_one_does(scores: dict[str, float], end: str) -> None:
+    content = (format_scores(ScoreText(scores)) + end).encode("utf-8")
+    found = []
+    for comment in (b"", b"# with a comment the lines are read one by one\n"):
+        try:
+            found.append(dict(parse_scores(comment + content, Scale(0, 9), Path("scores.txt")).scores))
+        except DamagedFile:
+            found.append({})
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "number", ["5", "05", "5.", ".5", "-.5", "-0", "+5", "5e0", "1_0", "٥", "nan", "1.2.3", "-", ""]
+)
+def test_the_quick_way_takes_no_other_numbers(number: str) -> None:
+    content = f"a.jpg\t{number}\n".encode()
+    found = []
+    for comment in (b"", b"# one by one\n"):
+        try:
+            found.append(repr(parse_scores(comment + content, Scale(-10, 10), Path("scores.txt")).scores))
+        except DamagedFile:
+            found.append("damaged")
+    assert found[0] == found[1]
 
 
 def test_a_file_in_the_way_is_a_clear_error(tmp_path: Path) -> None:

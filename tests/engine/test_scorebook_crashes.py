@@ -25,6 +25,7 @@ PHOTOS = ("a.jpg", "b.jpg", "c2.jpg", "c10.jpg")
 ROOM = 10**6  # seconds; outside edits are dated so long ago that nobody waits for the editor to be done
 
 deaths = st.one_of(st.none(), st.integers(1, 25))
+editors = st.one_of(st.none(), st.sampled_from(PHOTOS))
 some_names = st.lists(st.sampled_from(PHOTOS), min_size=1, max_size=3, unique=True)
 
 CRASHES = settings(max_examples=25, stateful_step_count=20, deadline=None, report_multiple_bugs=False)
@@ -48,6 +49,7 @@ class MortalBook(RuleBasedStateMachine):
             (self.workspace.data / name).write_bytes(bytes([number]))
         self.contents = {bytes([number]) for number in range(len(PHOTOS))}
         self.ticks = 0
+        self.edited: dict[str, float] = {}
         self.done: list[State] = []
         self.undone: list[State] = []
         self.now: State = ({}, frozenset(PHOTOS))
@@ -75,8 +77,18 @@ class MortalBook(RuleBasedStateMachine):
     def recorded(self) -> int:
         return len(History(self.workspace.history_file).changes())
 
-    def attempt(self, death: int | None, work: Callable[[], object], after: State, *others: State) -> bool:
-        """Do some work that may die; say whether it is in the history, and so has happened."""
+    def attempt(
+        self, death: int | None, work: Callable[[], object], after: State, *others: State, edited: str | None = None
+    ) -> bool:
+        """Do some work that may die; say whether it is in the history, and so has happened.
+
+        Args:
+            death: the step; None to live on.
+            work: what is done.
+            after: the state that it leads to.
+            others: what else may come out of it, though it has not happened.
+            edited: the photo whose score somebody gives in an editor after the death, before anybody else looks.
+        """
         before = self.recorded()
         alive = False
         with dying_at(death):
@@ -84,43 +96,67 @@ class MortalBook(RuleBasedStateMachine):
             alive = True
         if not alive:
             scores, photos = self.read()
+            if edited:
+                scores = self.edit(edited, scores)
             self.open()
+            self.book.take_outside()
             self.book.set_many({})
             assert self.read()[0] == scores, "what a reader saw is what the next writer makes of it"
             assert photos <= self.read()[1], "a photo may still be on its way back"
-        has_happened = self.recorded() > before
+        has_happened = self.recorded() - before > len(self.edited)
         assert has_happened or not alive or after == self.now
         found = self.read()
-        assert found == after if has_happened else found in (self.now, *others)
+        ways = [after] if has_happened else [self.now, *others]
+        assert found in [({**scores, **self.edited}, photos) for scores, photos in ways]
         return has_happened
 
-    def change(self, death: int | None, work: Callable[[], object], after: State, *others: State) -> None:
+    def edit(self, name: str, scores: dict[str, float]) -> dict[str, float]:
+        """Give a score in an editor, and return what the scores are then."""
+        file, number = self.workspace.scores_file, self.tick()
+        text = parse_scores(file.read_bytes() if file.exists() else b"", self.workspace.scale, file)
+        file.write_text(format_scores(ScoreText({**text.scores, name: number / 1000})), "utf-8")
+        os.utime(file, (ROOM + number, ROOM + number))
+        self.edited = {name: number / 1000}
+        return {**scores, **self.edited}
+
+    def go_on(self, state: State) -> None:
+        """Take the state that the work led to, and what somebody did in an editor after it."""
+        self.now = state
+        if self.edited:
+            self.done.append(state)
+            self.undone.clear()
+            self.now = ({**state[0], **self.edited}, state[1])
+            self.edited = {}
+
+    def change(
+        self, death: int | None, work: Callable[[], object], after: State, *others: State, edited: str | None
+    ) -> None:
         before = self.now
-        has_happened = self.attempt(death, work, after, *others)
-        self.now = self.read()
-        if has_happened:
+        if self.attempt(death, work, after, *others, edited=edited):
             self.done.append(before)
             self.undone.clear()
-        elif self.now != before:  # a picture was copied, and then nobody was left to say so: it is there for good
-            stray = self.now[1] - before[1]
-            for states in (self.done, self.undone):
-                states[:] = [(scores, photos | stray) for scores, photos in states]
+            self.go_on(after)
+            return
+        stray = self.read()[1] - before[1]  # a picture was copied, and then nobody was left to say so: it stays
+        for states in (self.done, self.undone):
+            states[:] = [(scores, photos | stray) for scores, photos in states]
+        self.go_on((before[0], before[1] | stray))
 
-    @rule(names=some_names, death=deaths, taken=st.booleans())
-    def set_many(self, names: list[str], death: int | None, taken: bool) -> None:
+    @rule(names=some_names, death=deaths, taken=st.booleans(), edited=editors)
+    def set_many(self, names: list[str], death: int | None, taken: bool, edited: str | None) -> None:
         scores, photos = self.now
         edits = {name: None if taken else float(self.tick()) / 1000 for name in names if name in photos | scores.keys()}
-        self.change(death, lambda: self.book.set_many(edits), self.after({**edits}))
+        self.change(death, lambda: self.book.set_many(edits), self.after({**edits}), edited=edited)
 
-    @rule(names=some_names, death=deaths)
-    def remove(self, names: list[str], death: int | None) -> None:
+    @rule(names=some_names, death=deaths, edited=editors)
+    def remove(self, names: list[str], death: int | None, edited: str | None) -> None:
         scores, photos = self.now
         there = [name for name in names if name in photos | scores.keys()]
         after = self.after(dict.fromkeys(there), go=there)
-        self.change(death, lambda: self.book.remove(there), after)
+        self.change(death, lambda: self.book.remove(there), after, edited=edited)
 
-    @rule(death=deaths, is_scored=st.booleans())
-    def add(self, death: int | None, is_scored: bool) -> None:
+    @rule(death=deaths, is_scored=st.booleans(), edited=editors)
+    def add(self, death: int | None, is_scored: bool, edited: str | None) -> None:
         number = self.tick()
         source = self.folder / f"new{number}.png"
         Image.new("RGB", (3, 3), (number % 256, number // 256, self.count % 256)).save(source)
@@ -129,23 +165,25 @@ class MortalBook(RuleBasedStateMachine):
         only_copied = (self.now[0], after[1])
         if death is None:
             self.contents.add(source.read_bytes())
-        self.change(death, lambda: self.book.add(source, score), after, only_copied)
+        self.change(death, lambda: self.book.add(source, score), after, only_copied, edited=edited)
 
     @precondition(lambda self: self.done)
-    @rule(death=deaths)
-    def undo(self, death: int | None) -> None:
-        after = self.done[-1]
-        if self.attempt(death, self.book.undo, after):
+    @rule(death=deaths, edited=editors)
+    def undo(self, death: int | None, edited: str | None) -> None:
+        if self.attempt(death, self.book.undo, self.done[-1], edited=edited):
             self.undone.append(self.now)
-            self.now = self.done.pop()
+            self.go_on(self.done.pop())
+        else:
+            self.go_on(self.now)
 
     @precondition(lambda self: self.undone)
-    @rule(death=deaths)
-    def redo(self, death: int | None) -> None:
-        after = self.undone[-1]
-        if self.attempt(death, self.book.redo, after):
+    @rule(death=deaths, edited=editors)
+    def redo(self, death: int | None, edited: str | None) -> None:
+        if self.attempt(death, self.book.redo, self.undone[-1], edited=edited):
             self.done.append(self.now)
-            self.now = self.undone.pop()
+            self.go_on(self.undone.pop())
+        else:
+            self.go_on(self.now)
 
     @precondition(lambda self: not self.done)
     @rule()
@@ -155,25 +193,19 @@ class MortalBook(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(PHOTOS), death=deaths)
     def edit_outside(self, name: str, death: int | None) -> None:
-        file = self.workspace.scores_file
-        number = self.tick()
-        text = parse_scores(file.read_bytes() if file.exists() else b"", self.workspace.scale, file)
-        file.write_text(format_scores(ScoreText({**text.scores, name: number / 1000})), "utf-8")
-        os.utime(file, (ROOM + number, ROOM + number))
-        after = self.after({name: number / 1000})
-        assert self.read() == after, "a reader merges it without writing"
+        scores = self.edit(name, self.now[0])
+        assert self.read() == (scores, self.now[1]), "a reader merges it without writing"
         with dying_at(death):
             self.book.take_outside()
         self.open()
         self.book.take_outside()
-        self.done.append(self.now)
-        self.undone.clear()
-        self.now = after
-        assert self.read() == after
+        self.go_on(self.now)
+        assert self.read() == self.now
 
-    @rule(death=deaths)
-    def flush(self, death: int | None) -> None:
-        self.attempt(death, self.book.flush, self.now)
+    @rule(death=deaths, edited=editors)
+    def flush(self, death: int | None, edited: str | None) -> None:
+        self.attempt(death, self.book.flush, self.now, edited=edited)
+        self.go_on(self.now)
 
     @rule()
     def reopen(self) -> None:
