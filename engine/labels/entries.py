@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from itertools import repeat
 from operator import itemgetter
@@ -60,6 +61,7 @@ class EntryList:
     def __init__(self, workspace: Workspace, history: History) -> None:
         self._workspace = workspace
         self._origins = _Origins(history)
+        self._mutex = threading.Lock()
         self._names: list[str] = []
         self._known: set[str] = set()
 
@@ -79,13 +81,14 @@ class EntryList:
             guesses: name → what a model thinks.
         """
         photos = set(photo_names(self._workspace.data)) - leaving
-        names = self._ordered(photos | scores.keys())
         flags = read_flags(self._workspace)
+        with self._mutex:
+            names = self._ordered(photos | scores.keys())
+            origins = self._origins.read() if details else {}
         columns: list[Iterable[object]] = [names, map(scores.get, names), map(photos.__contains__, names)]
         columns.append(map(flags.__contains__, names) if flags else repeat(False))
         if details:
             files = _file_details(self._workspace.data, [name for name in names if name in photos])
-            origins = self._origins.read()
             pairs = [files.get(name, (None, None)) for name in names]
             sources = [origins.get(name, ("", "")) if name in scores else ("", "") for name in names]
             columns += [map(itemgetter(place), rows) for rows in (pairs, sources) for place in (0, 1)]

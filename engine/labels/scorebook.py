@@ -70,7 +70,8 @@ class ScoreBook:
             DamagedFile: a line of ``scores.txt`` can't be understood.
         """
         with self._store.reading() as sheet:
-            return self._list.entries(sheet.scores, self._store.leaving, details, guesses)
+            scores, leaving = dict(sheet.scores), self._store.leaving
+        return self._list.entries(scores, leaving, details, guesses)  # takes long: nobody waits for it
 
     def set(self, name: str, score: float | None) -> Change:
         """Give one photo a score, or take it away with None; on the disk when this returns.

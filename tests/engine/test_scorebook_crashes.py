@@ -28,7 +28,7 @@ deaths = st.one_of(st.none(), st.integers(1, 25))
 editors = st.one_of(st.none(), st.sampled_from(PHOTOS))
 some_names = st.lists(st.sampled_from(PHOTOS), min_size=1, max_size=3, unique=True)
 
-CRASHES = settings(max_examples=25, stateful_step_count=20, deadline=None, report_multiple_bugs=False)
+CRASHES = settings(max_examples=60, stateful_step_count=20, deadline=None, report_multiple_bugs=False)
 
 State = tuple[dict[str, float], frozenset[str]]
 
