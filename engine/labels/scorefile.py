@@ -144,11 +144,12 @@ def _parse_plain(content: bytes, scale: Scale) -> dict[str, float] | None:
     try:
         cells = content[:-1].decode("utf-8").replace("\n", "\t").split("\t")
         names, values = cells[0::2], cells[1::2]
-        scores = dict(zip(names, map(float, values), strict=True))
+        numbers = {value: float(value) for value in set(values)}  # most scores are given many times
     except ValueError:
         return None
-    if set("".join(values)) <= _NUMBER_SIGNS and len(scores) == count and "" not in scores:
-        is_right = min(scores.values()) in scale and max(scores.values()) in scale
+    scores = dict(zip(names, map(numbers.__getitem__, values), strict=True))
+    if set("".join(numbers)) <= _NUMBER_SIGNS and len(scores) == count and "" not in scores:
+        is_right = all(number in scale for number in numbers.values())
         if is_right and not _is_odd(content) and not names[0].startswith(_MARK):
             return scores
     return None

@@ -270,7 +270,9 @@ class ScoreStore:
         self._history_stamp = stamp_of(self.history.path)
         changes = self.history.after(version.position)
         self.position = changes[-1][1] if changes else version.position
-        self.sheet = Sheet(ScoreText(replay((change for change, _ in changes), text.scores), text.comments))
+        self.sheet = Sheet(text)
+        for change, _ in changes:
+            self.sheet.apply(change.edits)
         self._moving = self._unfinished([placed for placed in changes if placed[0].moves], synced)
         self._outside = None
 
