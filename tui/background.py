@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import on
-from textual.app import App
 from textual.signal import Signal
 from textual.worker import Worker
 
@@ -19,6 +18,7 @@ from engine.jobs.client import afollow, list_jobs
 from engine.workspace import Workspace
 from tui.dialogs.error import ErrorDialog
 from tui.faults import explained
+from tui.key_order import KeyOrder
 from tui.messages import JobProgress, ScoreNews
 from tui.screens.base import Work
 
@@ -32,7 +32,7 @@ _PAUSE_SECONDS = 0.1
 _ALIVE = {"queued", "running", "silent"}
 
 
-class BackgroundApp(App[None]):
+class BackgroundApp(KeyOrder):
     """An app whose work outlives its screens.
 
     Args:
