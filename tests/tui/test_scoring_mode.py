@@ -217,7 +217,9 @@ async def test_undo_reaches_back_before_this_sitting(tmp_path: Path) -> None:
     ScoreBook(app.workspace).set("p4.jpg", 40)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, app)
-        await pilot.press("8", "5", "u", "u")
+        await pilot.press("8", "5", "u")
+        await wait_for(pilot, lambda: "Taken back: p0.jpg  85 → –" in screen_text(app), "my own undo")
+        await pilot.press("u")
         await until_scores(pilot, app, p3=30)
         await wait_for(pilot, lambda: here(screen) == "p4.jpg", "the photo")
         await wait_for(pilot, lambda: "Taken back: p4.jpg  40 → –" in screen_text(app), "what was undone")

@@ -20,6 +20,7 @@ from engine.errors import display_name
 from engine.labels.scorebook import Change, ScoreBook
 from engine.workspace import format_score
 from tui.i18n import t
+from tui.long_lists import uncollected
 from tui.own_changes import give_again, take_back
 from tui.scoring_keymap import SCORING_BINDINGS
 from tui.scoring_lines import keys_hint, result_text
@@ -227,7 +228,13 @@ class ScoringKeys(BaseScreen):
         if step is None:
             self.asked += 1
             self.beholder.keeper.undo()
-        elif step.is_change:
+            return
+        if sitting.queue.is_blind:
+            self.note = t("scoring.undone_blind")
+        else:
+            old, new = (format_score(score) or "–" for score in (step.score, step.before))
+            self.note = t("scoring.undone", name=display_name(step.name), old=old, new=new)
+        if step.is_change:
             self.beholder.keeper.change(partial(_take_back, step=step))
 
     def _redo(self, sitting: ScoringSession) -> None:
@@ -278,7 +285,8 @@ class ScoringKeys(BaseScreen):
             "random": "scoring.order_random",
             "rerate": "scoring.order_rerate",
         }
-        self.note = t(names[sitting.next_order()])
+        with uncollected():
+            self.note = t(names[sitting.next_order()])
         self._remember(sitting)
 
     def _remember(self, sitting: ScoringSession) -> None:

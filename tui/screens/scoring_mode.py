@@ -16,6 +16,7 @@ from engine.labels.scorebook import Change
 from engine.workspace import Settings, format_score
 from tui import scoring_lines as lines
 from tui.i18n import say, t
+from tui.long_lists import uncollected
 from tui.messages import ScoreNews
 from tui.photo_info import info_line
 from tui.score_keeper import Flagged, OutsideChanged, Rerated, ScoresChanged, ScoresRead, ScoresRefused
@@ -142,7 +143,9 @@ class ScoringMode(ScoringKeys):
             return
         if isinstance(news, ScoresRead):
             first, self._unread = not sitting.is_read, None
-            if sitting.take(news.entries):
+            with uncollected():
+                lost = sitting.take(news.entries)
+            if lost:
                 self.note = t("scoring.lost")
             if first:
                 self._begin(sitting)
