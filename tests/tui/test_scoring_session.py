@@ -405,3 +405,31 @@ def test_whatever_is_typed_the_disk_and_the_sitting_agree(keys: str, order: str,
     for step in steps:
         assert session.redo() == step
     assert session.redo() is None
+
+
+@given(st.text(st.sampled_from("0123456789.⏎⏎←<>snurruo"), max_size=60), st.sampled_from(ORDERS))
+def test_undo_and_redo_anywhere_keep_disk_and_sitting_alike(keys: str, order: str) -> None:
+    photos = entries(a=None, b=50, c=None, d=None, e=7)
+    session = begin(photos, order)
+    disk = {entry.name: entry.score for entry in photos}
+    for key in keys:
+        if key == "u":
+            step = session.undo()
+            if step is not None and not step.again:
+                assert disk[step.name] == step.score
+                disk[step.name] = step.before
+        elif key == "r":
+            step = session.redo()
+            if step is not None and not step.again:
+                assert disk[step.name] == step.before
+                disk[step.name] = step.score
+        elif key == "n":
+            session.next_open()
+        elif key == "o":
+            session.next_order()
+        else:
+            for step in press(session, key):
+                assert disk[step.name] == step.before
+                disk[step.name] = step.before if step.again else step.score
+        assert disk == {name: session.queue.score(name) for name in disk}
+        assert 0 <= session.queue.place <= session.queue.stop
