@@ -110,6 +110,8 @@ class BaseScreen(Screen[None]):
 class BaseDialog(ModalScreen[ResultT]):
     """A modal dialog that returns a value; its keys are translated like a screen's."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
+
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys that work now, in the present language."""

@@ -17,7 +17,6 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
 
 from engine.errors import BeholderError, display_name
-from engine.images import ImageInfo
 from engine.labels.scorebook import Entry
 from engine.workspace import Scale, format_score
 from tui.dialogs.jump import JumpDialog
@@ -25,6 +24,7 @@ from tui.filter_words import unfinished
 from tui.i18n import say, t
 from tui.keymap import bind
 from tui.messages import JobProgress
+from tui.photo_info import info_line
 from tui.score_keeper import ScoresRefused
 from tui.screens.data_columns import cells, columns, shown_name
 from tui.screens.data_view import SORTS, Task, View
@@ -212,7 +212,7 @@ class DataScreen(EditingScreen):
         row, info = self.rows.row, loaded.photo.info
         if row is not None and info is not None and self._path(row) == loaded.path:
             text = Text(f"{display_name(row.name)}  ", no_wrap=True, overflow="ellipsis")
-            self.query_one("#info", Static).update(text.append(_info_text(info), style="dim"), layout=False)
+            self.query_one("#info", Static).update(text.append(info_line(info), style="dim"), layout=False)
 
     def action_sort(self) -> None:
         """Sort by the next column that is shown."""
@@ -347,11 +347,6 @@ class DataScreen(EditingScreen):
     def _caption(self, entry: Entry) -> tuple[str, str]:
         signs = ("✓" if entry.name in self.album.marks else "") + ("⚑" if entry.flagged else "")
         return shown_name(entry), signs + (format_score(entry.score) or "–")
-
-
-def _info_text(info: ImageInfo) -> str:
-    parts = [f"{info.width}×{info.height}", info.taken or "", info.camera or ""]
-    return display_name(" · ".join(part for part in parts if part))
 
 
 def _name(entry: Entry) -> str:
