@@ -51,7 +51,10 @@ def outside_lines(changes: Sequence[Change], added: Sequence[str], gone: Sequenc
     edited = len({edit.name for change in changes if change.kind == "outside" for edit in change.edits})
     if edited:
         lines.append(t("data.outside.file", what=counted("scores", edited)))
-    others = [change for change in changes if change.kind != "outside"]
+    imported = len({edit.name for change in changes if change.kind == "import" for edit in change.edits})
+    if imported:
+        lines.append(t("data.outside.imported", what=counted("scores", imported)))
+    others = [change for change in changes if change.kind not in {"outside", "import"}]
     touched = len({edit.name for change in others for edit in change.edits})
     if touched:
         who = t("data.story.comma").join(sorted({display_name(change.who) for change in others}))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Input, Static
@@ -35,6 +35,8 @@ from tui.widgets.photo import Photo
 from tui.widgets.row_list import RowList
 from tui.widgets.score_field import ScoreField
 from tui.widgets.score_table import ScoreTable
+
+_IN_WIDE_FOOTER = frozenset({"data.mark", "data.next", "data.find", "data.beside"})
 
 
 class DataScreen(EditingScreen):
@@ -85,6 +87,16 @@ class DataScreen(EditingScreen):
         yield Static(t("data.empty"), id="empty", markup=False)
         yield ScoreField(Scale(), id="score")
         yield Static("", id="counts")
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys that work now; where there is room the footer tells more of them."""
+        active = super().active_bindings
+        if self.has_class("-wide"):
+            for key, found in active.items():
+                if found.binding.id in _IN_WIDE_FOOTER:
+                    active[key] = found._replace(binding=replace(found.binding, show=True))
+        return active
 
     @property
     def rows(self) -> RowList[Any]:
@@ -295,7 +307,7 @@ class DataScreen(EditingScreen):
         self.look()
 
     def action_cells(self) -> None:
-        """Go on to the next way of drawing the photo."""
+        """Draw the photo in the next way that this terminal can show."""
         self.query_one(Photo).next_cells()
 
     def action_one_by_one(self) -> None:
