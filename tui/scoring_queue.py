@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.labels.order import ORDERS, Turn, queue
@@ -235,10 +236,7 @@ class ScoringQueue:
         """Drop turns whose photo and score are both gone."""
         gone = [place for place, turn in enumerate(self._turns) if turn.name not in self._entries]
         if gone:
-            ends = (self.place, self._waiting, self.stop)
-            self.place, self._waiting, self.stop = (end - _count(gone, lambda p, end=end: p < end) for end in ends)
+            self.place -= bisect_left(gone, self.place)
+            self._waiting -= bisect_left(gone, self._waiting)
+            self.stop -= bisect_left(gone, self.stop)
             self._set_turns(turn for turn in self._turns if turn.name in self._entries)
-
-
-def _count(places: Iterable[int], is_meant: Callable[[int], bool]) -> int:
-    return sum(map(is_meant, places))
