@@ -107,6 +107,24 @@ async def test_the_filter_says_what_it_found_and_what_it_did_not_understand(tmp_
         await wait_for(pilot, lambda: len(scores(app)) == 1, "the keyboard back in the list")
 
 
+async def test_the_cursor_comes_back_to_its_photo_when_the_filter_lets_it_pass_again(tmp_path: Path) -> None:
+    app = make_app(tmp_path, NAMES)
+    ScoreBook(app.workspace).set("p4.jpg", 50)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, app, 6)
+        await pilot.press("end", "up", "slash")
+        for letter, count in (("s", 0), ("c", 0), ("o", 0), ("r", 0), ("e", 0), ("greater_than_sign", 6), ("9", 1)):
+            await pilot.press(letter)
+            await wait_for(pilot, lambda count=count: len(screen.rows.rows) == count, f"{count} photos")
+        assert screen.rows.row.name == "p4.jpg"
+        await pilot.press("backspace", "backspace", "escape")
+        await wait_for(pilot, lambda: names(screen) == NAMES, "all photos")
+        assert screen.rows.row.name == "p4.jpg"
+        await pilot.press("home", "S")
+        await wait_for(pilot, lambda: names(screen) == NAMES[::-1], "the other way round")
+        assert screen.rows.row.name == "p0.jpg"
+
+
 async def test_the_photo_beside_the_table_is_remembered(tmp_path: Path) -> None:
     app = make_app(tmp_path, NAMES)
     async with app.run_test(size=(120, 40)) as pilot:

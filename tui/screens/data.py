@@ -70,6 +70,7 @@ class DataScreen(EditingScreen):
         super().__init__()
         self._unread: BeholderError | None = None
         self._wanted: str | None = None
+        self._before_filter: str | None = None
         self._columns: dict[str, Any] = {"guessed": False, "longest": 0}
         self._beside = False
         self._guessing = ""
@@ -156,10 +157,13 @@ class DataScreen(EditingScreen):
         same_wish = message.task.before is not None
         was_read, before = self.album.is_read, self.rows.row
         if self.album.take(message.task, message.view):
-            name = self._wanted if self._wanted is not None else None if before is None else before.name
+            here = None if before is None else before.name
+            name = next((name for name in (self._wanted, self._before_filter, here) if name is not None), None)
             row = None if name is None else message.view.find(name)
             if row is not None:
                 self._wanted = None
+            if not self.query_one(FilterBar).has_focus_within:
+                self._before_filter = None
             stay = self.rows.cursor if same_wish and was_read else 0
             self._show(stay if row is None else row)
 
@@ -247,6 +251,8 @@ class DataScreen(EditingScreen):
 
     def action_filter(self) -> None:
         """Open the filter."""
+        # the first letters may let nothing pass: the cursor comes back to its photo as soon as that is shown
+        self._before_filter = None if self.rows.row is None else self.rows.row.name
         self.query_one(FilterBar).open()
 
     def action_keep_filter(self) -> None:
@@ -264,6 +270,8 @@ class DataScreen(EditingScreen):
     @on(FilterBar.Left)
     def _filter_left(self) -> None:
         self.rows.focus()
+        if not self.album.is_asked:
+            self._before_filter = None
 
     async def action_next_unscored(self) -> None:
         """Go to the next photo without a score, from the top again after the last."""

@@ -167,6 +167,12 @@ class Album:
     _touched: set[str] = field(default_factory=set)
     _given: list[tuple[int, str, dict[str, object]]] = field(default_factory=list)
     _asked: int = 0
+    _taken: int = 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._taken != self._asked
 
     @property
     def reading(self) -> Reading:
@@ -232,7 +238,7 @@ class Album:
             for _, name, changes in self._given:
                 view.reading.put(name, **changes)
             self.marks &= view.reading.places.keys()
-        self.view, self.is_read, self._shown_wish = view, True, task.wish
+        self.view, self.is_read, self._shown_wish, self._taken = view, True, task.wish, self._asked
         return True
 
 

@@ -95,7 +95,9 @@ class FilterBar(Horizontal):
 
     def drop(self) -> None:
         """Drop the filter."""
-        self.field.value = ""
+        with self.prevent(Input.Changed):
+            self.field.value = ""
+        self.post_message(self.Changed("", final=True))
         self._leave()
 
     def keep(self) -> None:

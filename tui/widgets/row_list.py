@@ -93,7 +93,8 @@ class RowList(ScrollView, Generic[RowT], can_focus=True, inherit_bindings=False)
         place = max(min(place, len(rows) - 1), 0)
         self.measure()
         self.set_reactive(RowList.cursor, place)
-        self.reveal()
+        if self.scrollable_content_region.height:  # else there is no page yet on which the row could be
+            self.reveal()
         self.refresh()
         self.post_message(self.RowHighlighted(self, place, self.row))
 
