@@ -44,8 +44,6 @@ async def settle(pilot, text):
 
 SCREENS = {
     "home": ((), {"en": "Unscored", "zh": "未评分"}),
-    "import": (("f2",), {"en": "Choose a folder", "zh": "选择"}),
-    "data": (("f3",), {"en": "scored 6 of 9", "zh": "6 / 9"}),
     "train": (("f4",), {"en": "scored", "zh": "评分"}),
     "predict": (("f5",), {"en": "F4", "zh": "F4"}),
     "models": (("f6",), {"en": "F4", "zh": "F4"}),
