@@ -112,7 +112,7 @@ def _as_dict(entry: Entry) -> dict[str, object]:
         "name": entry.name,
         "score": entry.score,
         "guess": entry.guess,
-        "difference": entry.difference,
+        "difference": None if entry.difference is None else round(entry.difference, 6),
         "present": entry.present,
         "flagged": entry.flagged,
         "size": entry.size,
