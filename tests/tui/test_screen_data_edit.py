@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tui.dialogs.error import ErrorDialog
 
 NAMES = [f"p{number}.jpg" for number in range(6)]
 ODD = ["a[red]b.jpg", "x[b]y.jpg", "esc\x1b[31m.jpg", "日出.jpg", "new\nline.jpg", "é" * 125 + ".jpg"]
+ODD += ["\u202egpj.exe.jpg", os.fsdecode(b"\xff\xfe.jpg"), " .jpg", "#comment.jpg", "tab\there.jpg", "back\\slash.jpg"]
 
 
 async def test_marked_photos_are_shifted_together_and_one_undo_takes_it_back(tmp_path: Path) -> None:
@@ -145,6 +147,22 @@ async def test_a_picture_is_added_with_a_score_and_undo_takes_both_away(tmp_path
         assert picture.exists()
 
 
+async def test_the_first_picture_of_all_is_added_and_scored_from_the_keyboard(tmp_path: Path) -> None:
+    app = make_app(tmp_path / "album")
+    (picture,) = make_photos(tmp_path, ["first.jpg"])
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, app, 0)
+        await wait_for(pilot, lambda: "or i to add one picture" in screen_text(app), "the way")
+        await pilot.press("i")
+        await wait_for(pilot, lambda: isinstance(app.screen, AddEntryDialog), "the dialog")
+        app.screen.query_one("#add-path", Input).value = str(picture)
+        await pilot.press("enter", "enter")
+        await wait_for(pilot, lambda: names(screen) == ["first.jpg"], "the picture")
+        await wait_for(pilot, lambda: screen.focused is screen.rows, "the keyboard in the list")
+        await pilot.press("8", "enter")
+        await wait_for(pilot, lambda: scores(app) == {"first.jpg": 8}, "its score")
+
+
 async def test_a_picture_that_is_there_under_another_name_is_not_copied_again(tmp_path: Path) -> None:
     app = make_app(tmp_path / "album", NAMES)
     *_, twin = make_photos(tmp_path, [*NAMES[:3], "twin.jpg"])  # the same drawing as p3.jpg
@@ -193,7 +211,16 @@ async def test_odd_names_are_deleted_and_come_back_as_they_were(tmp_path: Path) 
         screen = await opened(pilot, app, len(ODD))
         await pilot.press("a", "e", *"50", "enter")
         await wait_for(pilot, lambda: scores(app) == dict.fromkeys(ODD, 50), "the scores")
-        await pilot.press("delete")
+        for name in ODD:
+            await pilot.press("f")
+            await wait_for(pilot, lambda: app.screen is not screen, "the question")
+            app.screen.query_one(Input).value = name
+            await pilot.press("enter")
+            if name == name.strip():
+                await wait_for(pilot, lambda name=name: screen.rows.row.name == name, repr(name))
+            await pilot.press("x")
+        await wait_for(pilot, lambda: len(read_flags(app.workspace)) >= len(ODD) - 2, "the flags")
+        await pilot.press("g", "home", "g", "delete")
         await wait_for(pilot, lambda: isinstance(app.screen, ConfirmDialog), "the question")
         text = screen_text(app)
         assert "a[red]b.jpg" in text

@@ -185,6 +185,8 @@ class DataScreen(EditingScreen):
         empty.update(t("data.empty") if unread is None else f"{say(unread.message)}\n\n{say(unread.remedy)}")
         empty.display = not self.album.total and (self.album.is_read or unread is not None)
         self.query_one("#data").display = not empty.display
+        if self.focused is None:
+            self.rows.focus()
         table, reading, wish = self.query_one(ScoreTable), self.album.reading, self.album.wish
         wanted: dict[str, Any] = {"guessed": reading.guessed, "longest": reading.longest}
         if wanted != self._columns:
