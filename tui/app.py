@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.console import RenderableType
+from textual import events
 from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
+from textual.widgets import Input
 
 from engine.errors import BeholderError
 from engine.workspace import Workspace
@@ -87,6 +89,11 @@ class BeholderApp(PixelApp, BackgroundApp):
             self._early_error = error
         set_language(self._asked_language or saved or language_of_terminal())
         return self.room("home")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Keep a cursor from blinking over a slow line."""
+        if self.low_bandwidth and isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
 
     async def on_mount(self) -> None:
         """Pick up the jobs that still run."""

@@ -108,3 +108,18 @@ def test_an_arrow_key_in_the_table_sends_little(workspace_factory: WorkspaceFact
             sent.append(sum(len(chunk.data) for chunk in app.listen(0.2, first=10)))
         quit_app(app)
     assert 0 < min(sent) <= max(sent) <= 4096, sent
+
+
+def test_over_a_slow_line_nothing_is_sent_while_nothing_happens(workspace_factory: WorkspaceFactory) -> None:
+    with terminal(workspace_factory(photos=8), "--low-bandwidth") as app:
+        app.wait_for("F2 Import")
+        app.press("f2")  # its first field has the cursor
+        app.wait_for("Folder")
+        app.listen(1.0)
+        assert app.listen(1.5) == []
+        app.press("f3")
+        app.wait_for("10_0.jpg")
+        app.press("/")
+        app.listen(1.0)
+        assert app.listen(1.5) == []
+        quit_app(app)
