@@ -91,6 +91,9 @@ async def test_enter_opens_the_present_score_and_escape_drops_what_was_typed(tmp
         await wait_for(pilot, lambda: "takes the score away" in screen_text(app), "what an emptied field means")
         await pilot.press("enter")
         await wait_for(pilot, lambda: saved(app) == "", "the cleared score")
+        await pilot.press("up", "7", "enter", "up", "backspace")
+        await wait_for(pilot, lambda: len(ScoreBook(app.workspace).history()) == 5, "given and taken away again")
+        assert saved(app) == ""
 
 
 async def test_sort_filter_and_next_unscored(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ class EditingScreen(ScoringScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("u", "undo", "data.key.undo", id="data.undo"),
         bind("r", "redo", "data.key.redo", id="data.redo", show=False),
+        bind("backspace", "erase", "app.score.erase", id="score.erase", show=False),
+        bind("backspace", "clear", "data.key.clear", id="data.clear", show=False),
         bind("space", "mark", "data.key.mark", id="data.mark", show=False),
         bind("a", "mark_all", "data.key.mark_all", id="data.mark_all", show=False),
         bind("e", "change", "data.key.change", id="data.change"),
@@ -70,6 +72,8 @@ class EditingScreen(ScoringScreen):
         """Leave the letters to an input that has the focus."""
         if action in self.IN_LIST:
             return isinstance(self.focused, RowList)
+        if action == "clear":
+            return isinstance(self.focused, RowList) and not self.field.is_typing
         return super().check_action(action, parameters)
 
     @property
@@ -178,6 +182,13 @@ class EditingScreen(ScoringScreen):
     def action_redo(self) -> None:
         """Make the last undone change again."""
         self.beholder.keeper.redo()
+
+    def action_clear(self) -> None:
+        """Take the score of the photo under the cursor away."""
+        row = self.rows.row
+        if row is not None and row.score is not None:
+            self.give(row.name, None)
+            self.look()
 
     def action_mark(self) -> None:
         """Mark the photo under the cursor, or take its mark off, and go on."""
