@@ -8,19 +8,25 @@ letters of a filter after ``/`` would be taken for commands, and its digits for 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from textual import events, on
 from textual.app import App
 from textual.message import Message
+from textual.screen import Screen
 
 _ROUNDS = 3  # ways through the screen that the messages get to which a key leads
 _PATIENCE = 0.5  # seconds after which a key counts as done although its widget was taken away meanwhile
 _PAUSE = 0.01  # between two looks at a screen that is not ready
+_LONGEST_WAIT = 3.0  # seconds until a screen that is not ready gets keys all the same
 
 
 class KeyOrder(App[None]):
-    """An app in which keys and pasted texts never overtake what earlier ones lead to."""
+    """An app in which keys and pasted texts never overtake what earlier ones lead to.
+
+    A screen may have a property ``takes_keys``: while it says no, keys wait.
+    """
 
     class _Done(Message, bubble=True):
         """Comes behind a key, by the same way."""
@@ -35,6 +41,8 @@ class KeyOrder(App[None]):
         self._key_number = 0
         self._key_rounds = 0
         self._giving_key_up: asyncio.TimerHandle | None = None
+        self._unready_since = 0.0
+        self._given_up_on: Screen[object] | None = None
 
     async def on_event(self, event: events.Event) -> None:
         """Let keys and pasted texts wait for each other; everything else goes its way."""
@@ -48,7 +56,7 @@ class KeyOrder(App[None]):
     async def _send_next_key(self) -> None:
         if not self._typed_keys or not self.is_running:
             return
-        if not self._is_ready_for_keys:
+        if not self._is_ready_for_keys():
             self._key_number += 1
             self._wait_for_key(_PAUSE)
             return
@@ -56,10 +64,18 @@ class KeyOrder(App[None]):
         self._key_rounds = 0
         self._follow_key()
 
-    @property
     def _is_ready_for_keys(self) -> bool:
-        """Whether the screen on top is built, so that it has its focus."""
-        return not self.screen_stack or self.screen.is_mounted
+        """Say whether the screen on top is built and takes keys, or was waited for long enough."""
+        if not self.screen_stack:
+            return True
+        screen, now = self.screen, time.monotonic()
+        if screen.is_mounted and getattr(screen, "takes_keys", True):
+            self._unready_since, self._given_up_on = 0.0, None
+            return True
+        self._unready_since = self._unready_since or now
+        if now - self._unready_since > _LONGEST_WAIT:
+            self._given_up_on = screen
+        return self._given_up_on is screen
 
     def _follow_key(self) -> None:
         """Send a message behind the key."""

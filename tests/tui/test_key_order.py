@@ -16,6 +16,7 @@ from textual.widgets import Button, Input
 from engine.labels.scorebook import ScoreBook
 from tests.tui.piloting import make_app, screen_text, wait_for
 from tui.app import BeholderApp
+from tui.dialogs.error import ErrorDialog
 from tui.key_order import KeyOrder
 from tui.screens.data import DataScreen
 
@@ -47,6 +48,26 @@ async def test_a_filter_can_be_typed_at_once(tmp_path: Path) -> None:
         assert app.screen is screen
         before = {name: float(name[:2]) for name in NAMES}
         assert ScoreBook(app.workspace).scores() == {**before, "19.jpg": 5}
+
+
+async def test_scores_typed_before_the_photos_are_read_wait_for_them(tmp_path: Path) -> None:
+    app = make_app(tmp_path, NAMES)
+    before = {name: float(name[:2]) for name in NAMES}
+    ScoreBook(app.workspace).set_many(before)
+    async with app.run_test(size=(100, 30)) as pilot:
+        burst(app, ["f3", "8", "0", "enter", "7", "5", "enter", "s", "up", "3", "enter"])
+        expected = {**before, "10.jpg": 80, "11.jpg": 75, "13.jpg": 3}
+        await wait_for(pilot, lambda: ScoreBook(app.workspace).scores() == expected, "all three scores")
+
+
+async def test_a_workspace_that_cannot_be_read_still_takes_keys(tmp_path: Path) -> None:
+    app = make_app(tmp_path, NAMES)
+    app.workspace.scores_file.write_text("no tab here\n", "utf-8")
+    async with app.run_test(size=(100, 30)) as pilot:
+        burst(app, ["f3", "8", "0", "enter"])
+        await wait_for(pilot, lambda: isinstance(app.screen, ErrorDialog), "the error")
+        burst(app, ["escape", "f2"])
+        await wait_for(pilot, lambda: "Preview" in screen_text(app), "the Import screen")
 
 
 async def test_a_dialog_can_be_answered_at_once(tmp_path: Path) -> None:

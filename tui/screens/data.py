@@ -36,6 +36,8 @@ from tui.widgets.row_list import RowList
 from tui.widgets.score_field import ScoreField
 from tui.widgets.score_table import ScoreTable
 
+_WIDE_FOOTER = 118
+"""Columns that a footer with these keys takes."""
 _IN_WIDE_FOOTER = frozenset({"data.mark", "data.next", "data.find", "data.beside"})
 
 
@@ -93,11 +95,18 @@ class DataScreen(EditingScreen):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys that work now; where there is room the footer tells more of them."""
         active = super().active_bindings
-        if self.has_class("-wide"):
+        if self.size.width >= _WIDE_FOOTER:
             for key, found in active.items():
                 if found.binding.id in _IN_WIDE_FOOTER:
                     active[key] = found._replace(binding=replace(found.binding, show=True))
         return active
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether a key would meet the rows that were asked for; until then it waits."""
+        if self._unread is not None or self.query_one(FilterBar).has_focus_within:
+            return True
+        return self.album.is_read and self.album.shows_wish
 
     @property
     def rows(self) -> RowList[Any]:

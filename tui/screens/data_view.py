@@ -228,6 +228,11 @@ class Album:
         before = self.view if self._shown_wish == self.wish else None
         return Task(self.wish, self._newest, before, kept, lambda: number != self._asked)
 
+    @property
+    def shows_wish(self) -> bool:
+        """Whether the rows are those that the person asked for last."""
+        return self._shown_wish == self.wish
+
     def take(self, task: Task, view: View) -> bool:
         """Show the answer to a task; False, and nothing changes, if something else was asked for since."""
         if task.is_void():
