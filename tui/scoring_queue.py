@@ -118,11 +118,19 @@ class ScoringQueue:
             self._entries[name] = self._entries[name]._replace(score=score)
 
     def line_up(self, at: str | None = None) -> None:
-        """Line all photos up anew; with a photo to begin with, it comes first, or in file order at its own place."""
-        entries: Iterable[Entry] = self._entries.values()
+        """Line all photos up anew.
+
+        Args:
+            at: the photo to begin with. In file order it keeps its place; else it comes first, and where the photos
+                without a score come as they lie, those behind it follow before those ahead of it.
+        """
+        entries = list(self._entries.values())
         if self._names is not None:
             entries = [self._entries[name] for name in self._names if name in self._entries]
-        turns = queue(list(entries), self.order, self._seed)
+        if self.order == "unscored":
+            begin = next((place for place, entry in enumerate(entries) if entry.name == at), 0)
+            entries = [*entries[begin:], *entries[:begin]]
+        turns = queue(entries, self.order, self._seed)
         is_open = [self._is_open(turn.name) for turn in turns]
         self._waiting = sum(is_open) if self.order in _BY_NEED else 0
         found = next((place for place, turn in enumerate(turns) if turn.name == at), None)

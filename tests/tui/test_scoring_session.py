@@ -232,6 +232,13 @@ def test_a_photo_to_begin_with_comes_first(order: str) -> None:
     assert seen == {entry.name for entry in photos}
 
 
+@pytest.mark.parametrize(("at", "expected"), [("c.jpg", "cdab"), ("b.jpg", "bcda"), (None, "acd")])
+def test_from_the_photo_that_it_begins_with_those_behind_it_follow(at: str | None, expected: str) -> None:
+    session = begin(entries(a=None, b=50, c=None, d=None), "unscored", at=at)
+    steps = press(session, "1⏎" * len(expected))
+    assert "".join(step.name[0] for step in steps).startswith(expected[:3])
+
+
 def test_only_the_named_photos_come_and_in_their_order() -> None:
     session = begin(ABC, names=["c.jpg", "a.jpg", "gone.jpg"])
     assert [step.name for step in press(session, "1⏎2⏎")] == ["c.jpg", "a.jpg"]
