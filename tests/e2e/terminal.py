@@ -112,7 +112,9 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the screen shows."""
-        return "\n".join(self.screen.display)
+        # not pyte's own `display`: that stumbles over one half of a wide character whose other half was overwritten
+        rows, columns = range(self.screen.lines), range(self.screen.columns)
+        return "\n".join("".join(self.screen.buffer[row][column].data for column in columns) for row in rows)
 
     def press(self, *keys: str) -> None:
         """Press keys, all at once: names of `KEYS`, or text to type."""
