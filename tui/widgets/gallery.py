@@ -303,6 +303,8 @@ class Gallery(RowList[Any]):
             return super().render_lines(crop)
         x1, x2 = crop.column_span
         look = self._look or self._read_look()
+        if self._lines[crop.y].cell_length != look.width:  # the scroll bar has come or gone: no resize tells it
+            self._lines = [self.render_line(y) for y in range(len(self._lines))]
         beside = Strip.blank(max(crop.right - look.width, 0), look.plain)
         return [JoinedStrip([line, beside]).crop(x1, x2) for line in self._lines[crop.y : crop.bottom]]
 
