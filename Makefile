@@ -14,8 +14,9 @@ run: $(VENV)/.runtime
 demo: $(VENV)/.runtime
 	$(BIN)/beholder demo $(DEMO)
 
+# two at a time: the suite is full of waiting for terminals and for the disk
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: lint test
 
