@@ -71,6 +71,9 @@ class KnownEntries:
         """Whether they were ever read; they were not where the scores are damaged."""
         return self._entries is not None
 
+    def __len__(self) -> int:
+        return len(self._entries or ())
+
     def copy(self) -> list[Entry]:
         """Return the entries as they are known now."""
         return list(self._entries or ())

@@ -20,10 +20,14 @@ from tui.known_entries import KnownEntries
 from tui.long_lists import collect_again
 from tui.messages import ScoreNews
 
+_MANY = 3000
+
 
 @dataclass
 class ScoresRead(ScoreNews):
     """All entries, as they are on the disk; every listener gets the same list, so nobody may change it.
+
+    Of very many it comes without details first, and once more within a second.
 
     Args:
         entries: in natural order.
@@ -206,22 +210,22 @@ class ScoreKeeper:
 
     def _look(self, ticket: int) -> None:
         self._looking = False
-        if self._is_watched and not self._known.are_current(patiently=True):
+        known = self._known
+        if self._is_watched and not (known.are_current(patiently=True) and (known.detailed or not known.are_known)):
             self._read_again(ticket)
 
     def _read(self, ticket: int) -> None:
         self._is_watched = True
-        if not (self._known.are_known and self._known.are_current()):
+        if not self._known.are_known:
+            self._known.read(details=False)
+        elif not self._known.are_current():
             self._read_again(ticket)
             return
         self._tell(ticket)
-        if not self._known.detailed:
-            self._read_again(ticket)
+        if not self._known.detailed and len(self._known) <= _MANY:
+            self._read_again(ticket)  # of very many, the details come with the next look: first the screen must stand
 
     def _read_again(self, ticket: int, own: Change | None = None) -> None:
-        if not self._known.are_known:
-            self._known.read(details=False)
-            self._tell(ticket)
         outside = self._known.read(details=True, own=own)
         self._tell(ticket)
         if outside:
