@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 from rich.console import RenderableType
@@ -189,16 +187,6 @@ class BeholderApp(PixelApp, BackgroundApp):
         """Switch the theme now, and remember it in the workspace."""
         self.theme = theme
         self.remember(theme=theme)
-
-    def remember(self, **choices: str) -> None:
-        """Save language, theme or the way to draw photos in the workspace's settings."""
-
-        async def save() -> None:
-            await asyncio.to_thread(
-                lambda: self.workspace.save_settings(replace(self.workspace.settings(), **choices))  # type: ignore[arg-type]
-            )
-
-        self.in_background(save, "settings")
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, lean(renderable))

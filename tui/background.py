@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,16 @@ class BackgroundApp(KeyOrder):
             await (work() if callable(work) else work)
         except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
             self.show_error(explained(self.workspace, error))
+
+    def remember(self, **choices: str) -> None:
+        """Save language, theme or the way to draw photos in the workspace's settings."""
+
+        async def save() -> None:
+            await asyncio.to_thread(
+                lambda: self.workspace.save_settings(replace(self.workspace.settings(), **choices))  # type: ignore[arg-type]
+            )
+
+        self.in_background(save, "settings")
 
     async def import_ahead(self, modules: Iterable[str]) -> None:
         """Import what the other screens need while nothing else is to be done, so that opening one is quick."""
