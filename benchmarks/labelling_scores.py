@@ -100,6 +100,7 @@ def killed(place: Path, moments: int, seed: int = 3) -> Iterator[Figure]:
         acknowledged += last
         with ScoreBook(workspace) as book:
             scores = book.scores()
+            book.flush()
         written = _read(workspace)
         for turn in range(last):
             score = given(turn, moment)
