@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from PIL import Image
+from rich.segment import Segment
+from rich_pixels import HalfcellRenderer
 
 from tui.photo_cells import Cells, fitted, photo_strips
 from tui.quadrant_cells import split_cells
@@ -36,6 +40,23 @@ def test_half_cells_show_the_upper_and_the_lower_colour() -> None:
     assert segment.style.color is not None
     assert segment.style.bgcolor.get_truecolor() == (255, 0, 0)
     assert segment.style.color.get_truecolor() == (0, 0, 255)
+
+
+def _colours(segments: Iterable[Segment]) -> list[tuple[object, object]]:
+    """Return the colours of the upper and the lower half of each cell."""
+    found: list[tuple[object, object]] = []
+    for text, style, _ in segments:
+        assert style is not None
+        upper = style.bgcolor and style.bgcolor.get_truecolor()
+        lower = style.color.get_truecolor() if style.color and "▄" in text else upper
+        found += [(upper, lower)] * len(text)
+    return found
+
+
+def test_half_cells_are_those_of_rich_pixels() -> None:
+    image = Image.merge("RGB", [Image.effect_noise((30, 20), 90) for _ in range(3)])
+    plain = [line for line in Segment.split_lines(HalfcellRenderer().render(image, None)) if line]
+    assert [_colours(strip) for strip in photo_strips(image, 30, 10)] == [_colours(line) for line in plain]
 
 
 def test_quadrant_cells_find_an_upright_edge_inside_a_cell() -> None:
