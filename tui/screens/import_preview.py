@@ -229,8 +229,11 @@ class PreviewScreen(ScoringScreen):
             self._narrowed()
 
     def _narrowed(self) -> None:
+        """Show the chosen kind, with the cursor on the same photo, or on the first where that is not among them."""
         self.note = ""
-        row = self.rows.row
+        row, shown = self.rows.row, self.draft.shown if self.draft else ()
+        if row is not None and not any(item.source == row.source for item in shown):
+            row = shown[0] if shown else None
         self.redraw(select=None if row is None else _key(row))
         self.look()
 

@@ -72,6 +72,10 @@ def _fault(check: Callable[[str], object], text: str) -> UsageError | None:
     return None
 
 
+def _said(error: UsageError) -> str:
+    return t("importing.sentences", first=say(error.message), second=say(error.remedy))
+
+
 class TickBox(Checkbox):
     """A checkbox whose state is told by its sign, and not by the sign's colour alone."""
 
@@ -222,7 +226,7 @@ class ImportForm(Vertical):
             pattern: None if pattern.disabled or not pattern.value else _fault(compile_pattern, pattern.value),
             scale: None if scale.disabled or not scale.value.strip() else _fault(Scale.parse, scale.value),
         }
-        notes = [f"{say(error.message)} {say(error.remedy)}" for error in wrong.values() if error is not None]
+        notes = [_said(error) for error in wrong.values() if error is not None]
         if stars and (by_table or pattern.value or scale.value):
             notes.append(t("importing.stars_alone"))
         elif by_table and pattern.value:

@@ -20,7 +20,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from engine.errors import UsageError, display_name
-from tui.i18n import say
+from tui.i18n import say, t
 from tui.keymap import bind
 from tui.paths import Pasted, parse_pasted_paths, shown_path, typed_form
 
@@ -118,7 +118,8 @@ class PastingInput(Input):
             pasted = parse_pasted_paths(event.text)
         except UsageError as error:
             event.prevent_default().stop()
-            self.notify(f"{say(error.message)} {say(error.remedy)}", severity="warning", markup=False)
+            told = t("importing.sentences", first=say(error.message), second=say(error.remedy))
+            self.notify(told, severity="warning", markup=False)
             return
         if pasted is not None and (self._always or os.path.lexists(pasted.path)):
             event.prevent_default().stop()
