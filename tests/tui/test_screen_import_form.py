@@ -65,6 +65,16 @@ async def test_recent_folders_are_offered_in_the_empty_field(tmp_path: Path) -> 
         await wait_for(pilot, lambda: "all 1" in shown(screen), "its preview")
 
 
+async def test_a_click_takes_a_folder_of_the_list(tmp_path: Path) -> None:
+    async with import_screen(tmp_path / "work", recent=tmp_path) as (pilot, screen):
+        await wait_for(pilot, lambda: len(offered(screen)) == 1, "the recent folder")
+        place = screen.query_one("#folder").region.offset + (3, 1)
+        await pilot.hover(offset=place)
+        await pilot.click(offset=place)
+        await wait_for(pilot, lambda: folder_of(screen) == str(tmp_path), "the clicked folder")
+        assert screen.query_one("#folder").has_focus and offered(screen) == []
+
+
 async def test_escape_closes_the_list_before_it_leaves(tmp_path: Path) -> None:
     async with import_screen(tmp_path / "work", recent=tmp_path) as (pilot, screen):
         await wait_for(pilot, lambda: len(offered(screen)) == 1, "the recent folder")
@@ -227,3 +237,16 @@ def test_home_hidden_folders_and_odd_names(tmp_path: Path, monkeypatch: pytest.M
     assert complete_path("~/") == ["~/Pictures/"]
     assert complete_path("~/a") == []
     assert complete_path("") == complete_path(f"{tmp_path}/nowhere/x") == complete_path("~nobody-at-all/x") == []
+
+
+async def test_the_picker_hands_over_a_folder_whose_name_no_terminal_takes(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/album/\xff\x1b[31m"))
+    folder.mkdir(parents=True)
+    make_photos(folder, ["20.jpg"])
+    async with import_screen(tmp_path / "work") as (pilot, screen):
+        screen.query_one("#folder", Input).value = str(tmp_path / "album")
+        await pilot.press("ctrl+o")
+        await wait_for(pilot, lambda: "\\udcff\\x1b[31m" in shown(screen), "the folder in the tree")
+        await pilot.press("down", "space")
+        await wait_for(pilot, lambda: "all 1" in shown(screen), "the preview")
+        assert folder_of(screen) == f"file://{tmp_path}/album/%FF%1B%5B31m"

@@ -268,8 +268,9 @@ class PathField(Vertical):
             self._offer_recent()
 
     def on_descendant_blur(self) -> None:
-        """Close the list: the focus is elsewhere."""
-        self.close()
+        """Close the list: the focus is elsewhere. A click on the list takes it too, but is to choose from it."""
+        if not self._list.mouse_hover:
+            self.close()
 
     def on_key(self, event: events.Key) -> None:
         """Choose from the open list."""
@@ -292,6 +293,7 @@ class PathField(Vertical):
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         event.stop()
+        self._input.focus()
         self._take(event.option_index, submit=False)
 
     def _take(self, place: int, *, submit: bool) -> None:
