@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.geometry import Offset
 from textual.widgets import Button, Checkbox, Input, Static
 
 from tests.tui.import_piloting import here, import_screen, paste, show, shown, told
@@ -43,6 +44,10 @@ async def test_tab_and_right_accept_the_completion(tmp_path: Path) -> None:
         assert field.value == f"{tmp_path}/Pictures/Summer/"
         await pilot.press("tab")
         await wait_for(pilot, lambda: screen.focused is screen.query_one("#browse"), "tab goes on without a completion")
+        await pilot.press("shift+tab", "end", "backspace")
+        await wait_for(pilot, lambda: field._suggestion == f"{tmp_path}/Pictures/Summer/", "only the slash is left")
+        await pilot.press("tab")
+        await wait_for(pilot, lambda: screen.focused is screen.query_one("#browse"), "tab goes on")
 
 
 async def test_folders_that_begin_so_are_offered_and_chosen_by_keys(tmp_path: Path) -> None:
@@ -68,7 +73,7 @@ async def test_recent_folders_are_offered_in_the_empty_field(tmp_path: Path) -> 
 async def test_a_click_takes_a_folder_of_the_list(tmp_path: Path) -> None:
     async with import_screen(tmp_path / "work", recent=tmp_path) as (pilot, screen):
         await wait_for(pilot, lambda: len(offered(screen)) == 1, "the recent folder")
-        place = screen.query_one("#folder").region.offset + (3, 1)
+        place = screen.query_one("#folder").region.offset + Offset(3, 1)
         await pilot.hover(offset=place)
         await pilot.click(offset=place)
         await wait_for(pilot, lambda: folder_of(screen) == str(tmp_path), "the clicked folder")

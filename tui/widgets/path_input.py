@@ -158,8 +158,8 @@ class PathInput(PastingInput):
         super().__init__(placeholder, on_paths=on_paths, always=True, suggester=suggester, id=id)
 
     def action_complete(self) -> None:
-        """Accept the completion; without one, go on to the next field."""
-        if self.cursor_at_end and len(self._suggestion) > len(self.value):
+        """Accept the completion; without one, or where only the slash of a folder is left, go on to the next field."""
+        if self.cursor_at_end and len(self._suggestion.removesuffix("/")) > len(self.value.removesuffix("/")):
             self.action_cursor_right()
         else:
             self.screen.focus_next()
