@@ -16,7 +16,8 @@ demo: $(VENV)/.runtime
 
 # two at a time: the suite is full of waiting for terminals and for the disk
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -m alone tests
 
 check: lint test
 

@@ -63,6 +63,11 @@ class Chunk(NamedTuple):
     data: bytes
 
 
+def _without_size(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment that does not claim a size: the terminal itself tells it."""
+    return {name: value for name, value in environ.items() if name not in {"COLUMNS", "LINES"}}
+
+
 class Terminal:
     """Runs ``python -m tui`` with some arguments on a terminal of its own.
 
@@ -92,7 +97,7 @@ class Terminal:
             stdout=side,
             stderr=side,
             cwd=cwd,
-            env={**environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            env={**_without_size(environ), "TERM": "xterm-256color", "COLORTERM": "truecolor"},
             start_new_session=True,
         )
         os.close(side)

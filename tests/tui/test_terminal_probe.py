@@ -127,6 +127,7 @@ def test_a_terminal_that_stops_answering_halfway_gets_no_pixels(monkeypatch: pyt
     assert choose("auto", answers).mode == ""
 
 
+@pytest.mark.alone
 def test_the_line_is_as_before_when_the_question_is_broken_off() -> None:
     with FakeTerminal(SILENT, lambda _: os.kill(os.getpid(), signal.SIGINT)) as terminal:
         with pytest.raises(KeyboardInterrupt):
