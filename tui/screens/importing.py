@@ -87,6 +87,8 @@ class ImportScreen(PreviewScreen):
             return self.draft is not None
         if action == "save":
             return self.draft is not None and self.stop is None
+        if action in {"preview", "browse"}:
+            return self.stop is None
         return super().check_action(action, parameters)
 
     @property
