@@ -115,6 +115,8 @@ async def test_a_cursor_move_in_the_gallery_sends_two_captions(tmp_path: Path) -
         gallery = room.query_one(Gallery)
         gallery.set_rows(paths)
         await wait_for(pilot, lambda: len(gallery.loaded) == 6, "the thumbnails")
+        gallery.go_to(2)
+        await pilot.pause()
         await pilot.pause()
         app.sent.clear()
         gallery.go_to(1)
