@@ -278,7 +278,7 @@ async def test_a_second_person_s_scores_are_told_with_their_name(tmp_path: Path)
         with ScoreBook(app.workspace, who="anna") as other:
             other.set_many({"p0.jpg": 70, "p3.jpg": 71})
         await wait_for(pilot, lambda: "anna changed 2 scores elsewhere" in told(app), "whose scores they are")
-        assert screen.album.reading.scored == 2
+        await wait_for(pilot, lambda: screen.album.reading.scored == 2, "the scores in the table")
 
 
 async def test_the_counts_stand_in_the_last_line(tmp_path: Path) -> None:
