@@ -76,9 +76,10 @@ class CurvePoint(Event):
     """One point of the live curve.
 
     Args:
-        axis: what `x` counts: ``labels``, ``trees`` or ``epochs``.
+        axis: what `x` counts: ``labels``, ``trees``, ``stages``, ``folds`` or ``epochs``.
         x: position on the axis.
-        metric: what the two values are, ``mae`` (in score units) as a rule.
+        metric: what the two values are: ``mae`` (in score units) as a rule, ``loss`` or ``srcc``; an axis may
+            have several.
         train: value on the photos that were fitted.
         validation: value on photos that the fit never saw; None where there are none.
     """
@@ -89,6 +90,65 @@ class CurvePoint(Event):
     metric: str
     train: float | None
     validation: float | None
+
+
+@dataclass(frozen=True)
+class StepLoss(Event):
+    """The loss of one optimiser step.
+
+    Args:
+        epoch: which epoch, from 1. step: which step of it, from 1. steps: how many it has.
+        loss: of this step's batch. lr: highest learning rate in use.
+    """
+
+    type: ClassVar[str] = "step"
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    lr: float
+
+
+@dataclass(frozen=True)
+class Epoch(Event):
+    """One epoch is over.
+
+    Args:
+        epoch: which one, from 1. epochs: how many there are at most.
+        stage: ``head`` while only the head learns, else ``all``.
+        train_loss: mean loss over the epoch's batches. validation_loss: over the validation part; None without one.
+        metrics: the validation part's metrics, such as ``srcc`` and ``mae``.
+        lr: highest learning rate at its end.
+        best_epoch: the epoch whose weights are best so far; this one if they are equal.
+        eta: seconds left if no early stop comes; None while unknown.
+    """
+
+    type: ClassVar[str] = "epoch"
+    epoch: int
+    epochs: int
+    stage: str
+    train_loss: float
+    validation_loss: float | None
+    metrics: Mapping[str, float | int | None]
+    lr: float
+    best_epoch: int
+    eta: float | None = None
+
+
+@dataclass(frozen=True)
+class Row(Event):
+    """One line of a table that grows: a model of a comparison, a trial of a search; a later one may replace it.
+
+    Args:
+        table: ``leaderboard`` or ``trials``.
+        key: tells the lines of one table apart.
+        values: what stands in it, JSON-ready.
+    """
+
+    type: ClassVar[str] = "row"
+    table: str
+    key: str
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

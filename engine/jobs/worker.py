@@ -59,10 +59,11 @@ class Stop:
 
 def train(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:
     """Train one model; the payload holds the fields of `TrainSpec`."""
+    from engine.models.base import FitControl
     from engine.training.run import run_training
     from engine.training.spec import TrainSpec
 
-    yield from run_training(workspace, TrainSpec(**payload), should_stop=should_stop)
+    yield from run_training(workspace, TrainSpec(**payload), control=FitControl(should_stop=should_stop))
 
 
 def predict(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.models.damaged import damaged_model
+from engine.models.record import Record
 from engine.storage import content_hash, disk_errors, sync_folder, write_json
 from engine.trash import put_into_trash
 from engine.workspace import Workspace
@@ -28,6 +29,8 @@ _GOLDEN_ROWS = 16
 # relative to the scale's width; bf16 never enters here: golden rows start from stored vectors
 _GOLDEN_TOLERANCE = 1e-4
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# a model's own files, and those of the prior it begins from
+_FILE = re.compile(r"(prior/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ def new_model_id(model: str, now: datetime) -> str:
     return f"{model}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def save_bundle(workspace: Workspace, manifest: Mapping[str, Any], scorer: Scorer, golden: Features) -> BundleInfo:
+def save_bundle(
+    workspace: Workspace, manifest: Mapping[str, Any], scorer: Scorer, golden: Features, record: Record | None = None
+) -> BundleInfo:
     """Write a bundle: all files into a temporary folder, flushed, then renamed into place.
 
     Args:
@@ -101,6 +106,7 @@ def save_bundle(workspace: Workspace, manifest: Mapping[str, Any], scorer: Score
         manifest: everything but ``files``, ``format`` and ``golden``; must hold ``model_id``.
         scorer: the fitted model.
         golden: (M, D) float32 feature vectors; the first 16 are kept with the scores the model gives them.
+        record: the curve and what was said of each photo, for reports.
 
     Raises:
         BeholderError: the disk is full or read-only; nothing is left behind.
@@ -114,8 +120,10 @@ def save_bundle(workspace: Workspace, manifest: Mapping[str, Any], scorer: Score
     try:
         rows = golden[:_GOLDEN_ROWS]
         scorer.save(part)
+        if record is not None:
+            record.save(part)
         save_arrays(part / "golden.safetensors", {"features": rows, "scores": scorer.predict(rows)})
-        files = {file.name: content_hash(file) for file in sorted(part.iterdir())}
+        files = {name: content_hash(part / name) for name in _file_names(part)}
         write_json(part / "manifest.json", {"format": FORMAT, **manifest, "files": files})
         with disk_errors(target):
             part.chmod(0o755)
@@ -125,6 +133,11 @@ def save_bundle(workspace: Workspace, manifest: Mapping[str, Any], scorer: Score
         shutil.rmtree(part, ignore_errors=True)
         raise
     return _info(target, read_manifest_file(target))
+
+
+def _file_names(folder: Path) -> list[str]:
+    """Return the bundle's files, relative to its folder."""
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
 
 
 def read_manifest_file(folder: Path) -> dict[str, Any]:
@@ -149,7 +162,7 @@ def read_manifest_file(folder: Path) -> dict[str, Any]:
 def _check(manifest: Mapping[str, Any]) -> None:
     """Refuse what would break a list, or lead out of the bundle's folder."""
     for name, digest in manifest["files"].items():
-        if name != Path(name).name or name in {"", ".."} or not isinstance(digest, str):
+        if not _FILE.fullmatch(name) or not isinstance(digest, str):
             raise ValueError(f"{name!r} in files")
     low, high = (float(end) for end in manifest["scale"])
     if not low < high:
@@ -262,7 +275,7 @@ def load_bundle(info: BundleInfo) -> Bundle:
     from engine.models.catalog import scorer_class
 
     manifest = read_manifest(info)
-    unlisted = {file.name for file in info.path.glob("*.s*")} - manifest["files"].keys()
+    unlisted = set(_file_names(info.path)) - manifest["files"].keys() - {"manifest.json"}
     if unlisted:
         raise damaged_model(info.path / "manifest.json", f"it does not vouch for {', '.join(sorted(unlisted))}")
     for name, expected in manifest["files"].items():

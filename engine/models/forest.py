@@ -10,16 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from engine.errors import DamagedFile
-from engine.events import CurvePoint, Event, StopCheck, raise_if_stopped
-from engine.models.base import Features, Scores, TrainingSet
+from engine.events import CurvePoint, Event, raise_if_stopped
+from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.skops_file import load_estimator, save_estimator
 
 _TREES = 300
 _STEP = 25
 _TRUSTED = ("sklearn.tree._tree.Tree",)
+_RECIPE, _ALONE = Recipe("random-forest"), FitControl()
 
 
-class RandomForest:
+class RandomForest(OnFeatures):
     """300 trees, √D features tried at each split, at least two photos in a leaf; a `Scorer`.
 
     The curve shows the error on the photos a tree did not see (out of bag) and on the validation part.
@@ -27,12 +28,12 @@ class RandomForest:
 
     name: ClassVar[str] = "random-forest"
 
-    def __init__(self) -> None:
+    def __init__(self, recipe: Recipe = _RECIPE) -> None:
         self._forest: Any = None
         self._oob_mae = 0.0
 
     def fit(
-        self, data: TrainingSet, validation: TrainingSet | None = None, *, should_stop: StopCheck
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
     ) -> Iterator[Event]:
         """Grow the forest in steps, a curve point each; see `Scorer.fit`."""
         from sklearn.ensemble import RandomForestRegressor
@@ -48,7 +49,7 @@ class RandomForest:
             random_state=data.seed,
         )
         for trees in range(_STEP, _TREES + 1, _STEP):
-            raise_if_stopped(should_stop)
+            raise_if_stopped(control.should_stop)
             forest.set_params(n_estimators=trees)
             with warnings.catch_warnings():
                 # with few trees some photos have no out-of-bag guess yet

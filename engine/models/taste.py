@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.events import CurvePoint, Event, StopCheck, raise_if_stopped
 from engine.models.arrays import load_arrays, save_arrays
-from engine.models.base import Features, Scores, TrainingSet
+from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.folds import deal_folds
 from engine.models.standardise import Standardiser
 
@@ -31,6 +31,7 @@ _FOLDS = 5
 _CURVE_STEPS = 10
 _CURVE_DRAWS = 8
 _FEWEST = 6
+_RECIPE, _ALONE = Recipe("taste"), FitControl()
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ class Choice:
     width: float = 0.0
 
 
-class Taste:
+class Taste(OnFeatures):
     """See the module's first lines; a `Scorer`."""
 
     name: ClassVar[str] = "taste"
 
-    def __init__(self) -> None:
+    def __init__(self, recipe: Recipe = _RECIPE) -> None:
         self._standardiser: Standardiser | None = None
         self._choice = Choice("ridge", 1.0)
         self._gamma = 0.0
@@ -63,7 +64,7 @@ class Taste:
         self._intercept = 0.0
 
     def fit(
-        self, data: TrainingSet, validation: TrainingSet | None = None, *, should_stop: StopCheck
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
     ) -> Iterator[Event]:
         """Choose by grouped cross-validation, then fit on all of `data`; see `Scorer.fit`."""
         standardiser = Standardiser.fit(data.album, data.blocks)
@@ -71,11 +72,11 @@ class Taste:
         inner, squared = rows @ rows.T, _squared_distances(rows, rows)
         median = _median(squared)
         folds = deal_folds(data.groups, _FOLDS, data.seed)
-        self._choice, self._cv_rmse = _choose(inner, squared / median, data.scores, folds, should_stop)
+        self._choice, self._cv_rmse = _choose(inner, squared / median, data.scores, folds, control.should_stop)
         self._standardiser = standardiser
         if validation is not None and validation.scores.size:
             yield from self._learning_curve(data, rows, standardiser.apply(validation.features), validation.scores)
-        raise_if_stopped(should_stop)
+        raise_if_stopped(control.should_stop)
         self._gamma = self._choice.width / median
         self._solve(rows, data.scores)
 

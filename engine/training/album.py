@@ -134,6 +134,16 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     groups = group_photos(names, features, blocks)
     if np.unique(groups).size == len(names):
         yield Notice(Message("No two scored photos look alike or share a theme: each counts by itself in the split."))
-    scored = TrainingSet(features, np.asarray(given, np.float64), groups, album, blocks, spec.seed)
+    scored = TrainingSet(
+        features,
+        np.asarray(given, np.float64),
+        groups,
+        album,
+        blocks,
+        spec.seed,
+        photos=tuple(workspace.data / name for name in names),
+        hashes=tuple(hashes),
+        scale=(workspace.scale.low, workspace.scale.high),
+    )
     known = {path.name: stamp for path, stamp in stamps.items() if stamp is not None}
     return Album(tuple(names), tuple(hashes), scored, unscored, known)

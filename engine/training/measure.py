@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import Message
-from engine.events import Event, Notice, Phase, Progress, StopCheck, exhaust
+from engine.events import Event, Notice, Phase, Progress, exhaust
 from engine.metrics import Metrics, baseline, evaluate
-from engine.models.base import Scores, TrainingSet
-from engine.models.catalog import scorer_class
+from engine.models.base import FitControl, Scores, TrainingSet
+from engine.models.catalog import make_scorer
 from engine.models.folds import Index
 from engine.training.spec import TrainSpec
 from engine.training.split import Parts, fold_masks, split_groups
@@ -70,22 +70,22 @@ def make_plan(spec: TrainSpec, data: TrainingSet) -> Generator[Event, None, Plan
 
 
 def measure(
-    spec: TrainSpec, data: TrainingSet, plan: Plan, scale: Scale, should_stop: StopCheck
+    spec: TrainSpec, data: TrainingSet, plan: Plan, scale: Scale, control: FitControl
 ) -> Generator[Event, None, Measured]:
     """Fit with the live curve, then cross-validate, then test; return the figures.
 
     Guesses are clipped to the scale before they are measured, as people get to see them.
 
     Raises:
-        Interrupted: `should_stop` said so.
+        Interrupted: `control.should_stop` said so.
     """
     parts = plan.parts
     yield Phase("fitting")
-    probe = scorer_class(spec.model)()
+    probe = make_scorer(spec.recipe())
     watched = parts.validation if parts.validation.size else parts.test
-    yield from probe.fit(data.subset(parts.train), data.subset(watched), should_stop=should_stop)
+    yield from probe.fit(data.subset(parts.train), data.subset(watched), control=control.within("probe"))
     metrics = {
-        name: evaluate(data.scores[rows], _clipped(probe.predict(data.features[rows]), scale))
+        name: evaluate(data.scores[rows], _clipped(probe.predict(probe.vectors(data.subset(rows))), scale))
         for name, rows in (("train", parts.train), ("validation", parts.validation))
         if rows.size
     }
@@ -97,7 +97,8 @@ def measure(
     for done, mask in enumerate(masks):
         yield Progress("evaluating", done, rounds)
         seen, held_out = np.flatnonzero(~mask), np.flatnonzero(mask)
-        out_of_fold[held_out] = _clipped(_fit_and_guess(spec, data, seen, held_out, should_stop), scale)
+        guess = _fit_and_guess(spec, data, seen, held_out, control.within(f"fold-{done}"))
+        out_of_fold[held_out] = _clipped(guess, scale)
         plain[held_out] = data.scores[seen].mean()
     metrics["cv"] = evaluate(data.scores, out_of_fold)
     if plan.folds is not None:
@@ -107,17 +108,17 @@ def measure(
     else:
         yield Progress("evaluating", len(masks), rounds)
         seen = np.sort(np.concatenate([parts.train, parts.validation]))
-        guess = _clipped(_fit_and_guess(spec, data, seen, parts.test, should_stop), scale)
+        guess = _clipped(_fit_and_guess(spec, data, seen, parts.test, control.within("test")), scale)
         metrics["test"] = evaluate(data.scores[parts.test], guess)
         plainest = baseline(data.scores[seen], data.scores[parts.test])
     yield Progress("evaluating", rounds, rounds)
     return Measured(metrics, plainest, out_of_fold)
 
 
-def _fit_and_guess(spec: TrainSpec, data: TrainingSet, seen: Index, unseen: Index, should_stop: StopCheck) -> Scores:
-    scorer = scorer_class(spec.model)()
-    exhaust(scorer.fit(data.subset(seen), None, should_stop=should_stop))
-    return scorer.predict(data.features[unseen])
+def _fit_and_guess(spec: TrainSpec, data: TrainingSet, seen: Index, unseen: Index, control: FitControl) -> Scores:
+    scorer = make_scorer(spec.recipe())
+    exhaust(scorer.fit(data.subset(seen), None, control=control))
+    return scorer.predict(scorer.vectors(data.subset(unseen)))
 
 
 def _clipped(guess: Scores, scale: Scale) -> Scores:

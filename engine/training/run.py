@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from engine.errors import BeholderError
-from engine.events import Event, Finished, Notice, PartMetrics, Phase, StopCheck, exhaust, never_stop
+from engine.events import Event, Finished, Notice, PartMetrics, Phase, exhaust
 from engine.features.backbones import get_backbone
-from engine.models.base import Scorer
+from engine.models.base import FitControl, Scorer
 from engine.models.bundle import new_model_id, save_bundle
-from engine.models.catalog import scorer_class
+from engine.models.catalog import make_scorer
 from engine.prediction.guesses import Guess, write_guesses
 from engine.prediction.intervals import COVERAGE, conformal_halfwidth
 from engine.training.album import Album, load_album
@@ -29,6 +29,7 @@ from engine.workspace import Scale, Workspace
 
 _VERSIONS = ("beholder", "numpy", "openvino", "pillow", "safetensors", "scikit-learn", "skops", "timm", "torch")
 _CHUNK = 2048
+_ALONE = FitControl()
 
 
 def _now() -> datetime:
@@ -39,7 +40,7 @@ def run_training(
     workspace: Workspace,
     spec: TrainSpec,
     *,
-    should_stop: StopCheck = never_stop,
+    control: FitControl = _ALONE,
     now: Callable[[], datetime] = _now,
 ) -> Iterator[Event]:
     """Train, measure and save one model; the last event is `Finished` with the contract's result.
@@ -47,7 +48,7 @@ def run_training(
     Args:
         workspace: photos and scores come from its ``data/``, the bundle goes to ``trained_models_storage/``.
         spec: what is asked.
-        should_stop: asked often; True ends the work with `Interrupted`.
+        control: stops, ends early, and keeps where the work is.
         now: the present time.
 
     Raises:
@@ -55,14 +56,14 @@ def run_training(
     """
     begun = time.monotonic()
     yield Phase("features")
-    album = yield from load_album(workspace, spec, should_stop)
+    album = yield from load_album(workspace, spec, control.should_stop)
     plan = yield from make_plan(spec, album.scored)
-    measured = yield from measure(spec, album.scored, plan, workspace.scale, should_stop)
+    measured = yield from measure(spec, album.scored, plan, workspace.scale, control)
     metrics = {part: figures.to_dict() for part, figures in measured.metrics.items()}
     for part in ("test", "cv"):
         yield PartMetrics(part, metrics[part])
     yield PartMetrics("baseline", measured.baseline.to_dict())
-    manifest = yield from _save(workspace, spec, album, plan, measured, should_stop, now())
+    manifest = yield from _save(workspace, spec, album, plan, measured, control, now())
     yield Finished(
         {key: manifest[key] for key in ("model_id", "name", "model", "backbone", "n", "metrics", "baseline")}
         | {"seconds": round(time.monotonic() - begun, 3)}
@@ -75,14 +76,14 @@ def _save(
     album: Album,
     plan: Plan,
     measured: Measured,
-    should_stop: StopCheck,
+    control: FitControl,
     created: datetime,
 ) -> Generator[Event, None, dict[str, Any]]:
     """Fit on every score, write the bundle, return its manifest."""
     yield Phase("saving")
     data, scale = album.scored, workspace.scale
-    scorer = scorer_class(spec.model)()
-    exhaust(scorer.fit(data, None, should_stop=should_stop))
+    scorer = make_scorer(spec.recipe())
+    exhaust(scorer.fit(data, None, control=control.within("final")))
     manifest: dict[str, Any] = {
         "model_id": new_model_id(spec.model, created),
         "name": spec.name,

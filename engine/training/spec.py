@@ -1,15 +1,21 @@
-"""What is asked of one training: checked where it comes in, stored with the job and the model."""
+"""What is asked of one training, comparison or search: checked where it comes in, stored with the job."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import UsageError
 from engine.features.backbones import get_backbone
-from engine.models.catalog import DEFAULT_MODEL, check_model
+from engine.models.base import Recipe, Setting
+from engine.models.catalog import AUGMENTATIONS, DEFAULT_MODEL, Param, check_model, get_family
+from engine.models.loss_terms import parse_loss
 
 Split = tuple[float, float, float]
 _SPLIT_REMEDY = "Write three numbers such as 70/15/15: train, validation, test."
+_RECIPE_FIELDS = ("model", "backbone", "weights", "epochs", "lr", "batch", "weight_decay", "dropout", "loss")
 
 
 class TrainSpec(BaseModel):
@@ -19,6 +25,10 @@ class TrainSpec(BaseModel):
         model: model family, a name of `engine.models.catalog.MODELS`.
         backbone: the network whose features are used, a name of `engine.features.backbones`.
         weights: ``default``, ``none`` (random, on purpose) or a file.
+        epochs, lr, batch, weight_decay, dropout, loss, augment, patience: see `engine.models.base.Recipe`; None is the
+            family's default. One that the family has no use for is refused.
+        params: the family's own hyper-parameters; see `engine.models.catalog.ModelFamily.params`.
+        prior: the id of a trained model to start from; empty means none.
         split: shares of train, validation and test; they sum to 1; train and test are above 0.
         folds: grouped cross-validation with so many folds (2…20) in place of the split; None means the split.
         seed: makes every random choice repeatable.
@@ -30,6 +40,16 @@ class TrainSpec(BaseModel):
     model: str = DEFAULT_MODEL
     backbone: str = "efficientnet_lite0"
     weights: str = "default"
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
+    lr: float | None = Field(default=None, gt=0, le=100, allow_inf_nan=False)
+    batch: int | None = Field(default=None, ge=1, le=4096)
+    weight_decay: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    dropout: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False)
+    loss: str | None = None
+    augment: str | None = None
+    patience: int | None = Field(default=None, ge=1, le=10_000)
+    params: dict[str, Setting] = Field(default_factory=dict)
+    prior: str = Field(default="", max_length=200)
     split: Split = (0.7, 0.15, 0.15)
     folds: int | None = Field(default=None, ge=2, le=20)
     seed: int = Field(default=0, ge=0, lt=2**31)
@@ -51,6 +71,134 @@ class TrainSpec(BaseModel):
         if min(value) < 0 or value[0] <= 0 or value[2] <= 0 or abs(sum(value) - 1) > 1e-6:
             raise ValueError("shares must sum to 1, train and test above 0")
         return value
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_loss(value)
+        return value
+
+    @field_validator("augment")
+    @classmethod
+    def _known_augmentation(cls, value: str | None) -> str | None:
+        if value is not None and value not in AUGMENTATIONS:
+            raise ValueError(f"must be one of {', '.join(AUGMENTATIONS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _only_what_applies(self) -> TrainSpec:
+        family = get_family(self.model)
+        for option in ("epochs", "lr", "batch", "weight_decay", "dropout", "loss", "augment", "patience", "prior"):
+            if getattr(self, option) not in {None, ""} and option not in family.options:
+                raise UsageError(
+                    "{model} has no use for {option}.",
+                    remedy="Leave it away. {model} heeds: {known}.",
+                    model=self.model,
+                    option=option,
+                    known=", ".join(family.options) or "–",
+                )
+        for name, value in self.params.items():
+            if name not in family.params:
+                raise UsageError(
+                    "{model} has no hyper-parameter “{name}”.",
+                    remedy="It has: {known}.",
+                    model=self.model,
+                    name=name,
+                    known=", ".join(family.params) or "–",
+                )
+            check_setting(name, value, family.params[name])
+        return self
+
+    def recipe(self) -> Recipe:
+        """Return how the scorer is to be made."""
+        fields = (*_RECIPE_FIELDS, "augment", "patience", "params")
+        return Recipe(**{name: getattr(self, name) for name in fields})
+
+
+def check_setting(name: str, value: Setting, param: Param) -> None:
+    """Refuse a hyper-parameter of the wrong kind or out of its range.
+
+    Raises:
+        UsageError: it is.
+    """
+    if param.choices:
+        allowed = value in param.choices
+        known = ", ".join(str(choice) for choice in param.choices)
+    else:
+        low, high = (
+            param.low if param.low is not None else -math.inf,
+            param.high if param.high is not None else math.inf,
+        )
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        allowed = is_number and low <= float(value) <= high
+        allowed = allowed and (not isinstance(param.default, int) or float(value) == int(float(value)))
+        known = f"{low:g} … {high:g}"
+    if not allowed:
+        raise UsageError(
+            "“{value}” is no value for {name}.", remedy="Possible: {known}.", value=value, name=name, known=known
+        )
+
+
+class CompareSpec(BaseModel):
+    """One comparison: each family on each backbone, all under one split.
+
+    Args:
+        models: families; empty means all that don't train a network.
+        backbones: networks.
+        split, folds, seed: as in `TrainSpec`.
+        epochs: at most so many, for the families that have epochs; None is each family's default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    models: list[str] = Field(default_factory=list)
+    backbones: list[str] = Field(default_factory=lambda: ["efficientnet_lite0"], min_length=1)
+    weights: str = "default"
+    split: Split = (0.7, 0.15, 0.15)
+    folds: int | None = Field(default=None, ge=2, le=20)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    epochs: int | None = Field(default=None, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _each_can_be_trained(self) -> CompareSpec:
+        self.trainings()
+        return self
+
+    def trainings(self) -> list[TrainSpec]:
+        """Return the trainings it is made of, backbone by backbone."""
+        from engine.models.catalog import FAMILIES
+
+        models = self.models or [name for name, family in FAMILIES.items() if not family.trains_network]
+        shared = {"weights": self.weights, "split": self.split, "folds": self.folds, "seed": self.seed}
+        return [
+            TrainSpec(
+                model=model,
+                backbone=backbone,
+                epochs=self.epochs if "epochs" in get_family(model).options else None,
+                **shared,  # type: ignore[arg-type]
+            )
+            for backbone in dict.fromkeys(self.backbones)
+            for model in dict.fromkeys(models)
+        ]
+
+
+class TuneSpec(BaseModel):
+    """One search for better hyper-parameters.
+
+    Args:
+        base: the training that is varied; what it sets is not searched.
+        trials: how many trials the whole study has when it ends, those of earlier runs included.
+        study: name of the study inside its journal file; the same name goes on with it.
+        storage: the journal file, shared by any number of processes; empty: one in the workspace.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: TrainSpec
+    trials: int = Field(default=30, ge=1, le=100_000)
+    study: str = Field(default="", max_length=200)
+    storage: str = ""
 
 
 def parse_split(text: str) -> Split:
@@ -76,7 +224,7 @@ def parse_split(text: str) -> Split:
     )
 
 
-def make_spec(**values: object) -> TrainSpec:
+def make_spec(**values: Any) -> TrainSpec:
     """Return a checked spec.
 
     Raises:

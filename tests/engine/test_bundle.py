@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from engine.errors import DamagedFile, NotFound, UsageError
-from engine.events import never_stop
 from engine.models.bundle import (
     find_bundle,
     list_bundles,
@@ -26,7 +25,7 @@ def save(workspace, name="", minute=0, srcc=0.5):
     created = datetime(2026, 1, 2, 3, minute, tzinfo=UTC)
     data = made_set(photos=20)
     scorer = Taste()
-    list(scorer.fit(data, None, should_stop=never_stop))
+    list(scorer.fit(data, None))
     manifest = {
         "model_id": new_model_id("taste", created),
         "name": name,
@@ -160,7 +159,7 @@ def test_a_save_that_fails_leaves_nothing(workspace, monkeypatch):
 
     data = made_set(photos=20)
     scorer = Taste()
-    list(scorer.fit(data, None, should_stop=never_stop))
+    list(scorer.fit(data, None))
     monkeypatch.setattr(scorer, "save", no_room)
     with pytest.raises(OSError, match="No space"):
         save_bundle(workspace, {"model_id": "x"}, scorer, data.features)

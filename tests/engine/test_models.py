@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from engine.errors import DamagedFile, Interrupted, UsageError
-from engine.events import CurvePoint, never_stop
+from engine.events import CurvePoint
 from engine.metrics import evaluate
-from engine.models.base import TrainingSet
-from engine.models.catalog import MODELS, check_model, scorer_class
+from engine.models.base import FitControl, Recipe, TrainingSet
+from engine.models.catalog import MODELS, check_model, make_scorer, scorer_class
 from engine.models.folds import deal_folds
 from engine.models.standardise import Standardiser
 from tests.engine.made_features import BLOCKS, made_set
 
 
 def fitted(name, data, validation=None):
-    scorer = scorer_class(name)()
-    events = list(scorer.fit(data, validation, should_stop=never_stop))
+    scorer = make_scorer(Recipe(name))
+    events = list(scorer.fit(data, validation))
     return scorer, events
 
 
@@ -62,9 +62,9 @@ def test_the_curve_shows_both_errors_along_its_axis(name, axis):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_fit_stops_when_asked(name):
-    scorer = scorer_class(name)()
+    scorer = make_scorer(Recipe(name))
     with pytest.raises(Interrupted):
-        list(scorer.fit(made_set(photos=40), None, should_stop=lambda: True))
+        list(scorer.fit(made_set(photos=40), None, control=FitControl(should_stop=lambda: True)))
 
 
 @pytest.mark.parametrize("name", MODELS)

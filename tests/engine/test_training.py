@@ -8,6 +8,7 @@ import pytest
 from engine.errors import Interrupted, NeedMissing, NotEnoughData, NotFound
 from engine.events import CurvePoint, Finished, ItemFailed, Notice, Phase
 from engine.labels.scorebook import ScoreBook
+from engine.models.base import FitControl
 from engine.models.bundle import find_bundle, list_bundles, load_bundle, read_manifest
 from engine.prediction.intervals import conformal_halfwidth
 from engine.training.album import data_hash
@@ -113,7 +114,7 @@ def test_weights_that_cannot_be_had_are_an_error_with_a_remedy(workspace_factory
 def test_a_stopped_training_leaves_no_bundle(workspace_factory):
     workspace = workspace_factory()
     with pytest.raises(Interrupted):
-        list(run_training(workspace, make_spec(), should_stop=lambda: True))
+        list(run_training(workspace, make_spec(), control=FitControl(should_stop=lambda: True)))
     assert list_bundles(workspace) == []
 
 

@@ -101,11 +101,12 @@ def _train(workspace: Workspace, model: str, name: str, stop: StopSwitch, progre
         if info.name == name and read_manifest(info).get("data_hash") == present:
             return t("cli.demo.kept", id=info.model_id, srcc=_srcc(info.metrics))
     from engine.events import Finished
+    from engine.models.base import FitControl
     from engine.training.run import run_training
     from engine.training.spec import TrainSpec
 
     result: Mapping[str, Any] = {}
-    for event in run_training(workspace, TrainSpec(model=model, name=name), should_stop=stop):
+    for event in run_training(workspace, TrainSpec(model=model, name=name), control=FitControl(stop)):
         if isinstance(event, Finished):
             result = event.result
         else:
