@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -117,8 +118,16 @@ async def test_scrolling_fast_leaves_no_work_behind(tmp_path: Path) -> None:
     gate = threading.Event()
     async with _gallery(tmp_path) as (pilot, gallery):
         assert isinstance(pilot.app, BeholderApp)
-        pool, busy = pilot.app.pictures, [Wish(f"busy {n}", lambda: gate.wait(20)) for n in range(2)]
-        pool.want(pilot.app, busy)
+        begun = threading.Semaphore(0)
+
+        def be_busy() -> bool:
+            begun.release()
+            return gate.wait(120)
+
+        pool = pilot.app.pictures
+        pool.want(pilot.app, [Wish(f"busy {number}", be_busy) for number in range(2)])
+        for _ in range(2):  # both threads of the pool are taken before anything is asked of them
+            assert await asyncio.to_thread(begun.acquire, timeout=60)
         gallery.set_rows(rows)
         for _ in range(20):
             gallery.action_page(1)
