@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import UsageError, display_name
+from tui.commands import model_diff
 from tui.commands.train import METRICS, metric
 from tui.help_pages import add_command, add_group
 from tui.i18n import t
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     add_command(group, "list", list_models, help=t("cli.models.list.help"), example="beholder models list --json")
     add_command(group, "show", show, help=t("cli.models.show.help"), example="beholder models show best")
     add_command(group, "rm", remove, help=t("cli.models.rm.help"), example="beholder models rm latest --yes")
+    model_diff.register(group)
 
 
 def bare(
