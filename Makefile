@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= beholder-demo
 
-.PHONY: run demo test check lint bench lock clean
+.PHONY: run demo test slow check lint bench lock clean
 
 run: $(VENV)/.runtime
 	$(BIN)/beholder demo $(DEMO) --open
@@ -16,8 +16,12 @@ demo: $(VENV)/.runtime
 
 # two at a time: the suite is full of waiting for terminals and for the disk
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone"
-	$(BIN)/python -m pytest -m alone tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone and not slow"
+	$(BIN)/python -m pytest -m "alone and not slow" tests
+
+# what takes long: every backbone, crashes by the hundred, real votes; one thread each, so that two don't fight
+slow: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
 
 check: lint test
 
