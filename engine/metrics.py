@@ -248,10 +248,12 @@ def _resampled(metric: str, given: Array, predicted: Array, weights: Array) -> A
     """
     total = weights.sum(axis=1)
     if metric == "mae":
-        return weights @ np.abs(predicted - given) / total
+        mean_error: Array = weights @ np.abs(predicted - given) / total
+        return mean_error
     squares = (predicted - given) ** 2
     if metric == "rmse":
-        return np.sqrt(weights @ squares / total)
+        root: Array = np.sqrt(weights @ squares / total)
+        return root
     if metric == "r2":
         centred = given - given.mean()
         spread = weights @ centred**2 - (weights @ centred) ** 2 / total
@@ -269,7 +271,9 @@ def _resampled(metric: str, given: Array, predicted: Array, weights: Array) -> A
 def _ratio(above: Array, below: Array, unit: float) -> Array:
     """Return `above` / `below`; NaN where the latter is nothing but rounding."""
     sound = below > _TINY * max(unit, _TINY)
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=sound)
+    found: Array = np.full(above.shape, np.nan)
+    np.divide(above, below, out=found, where=sound)
+    return found
 
 
 def _weighted_correlation(left: Array, right: Array, weights: Array) -> Array:

@@ -19,6 +19,7 @@ from engine.models.base import Features, TrainingSet
 from engine.models.catalog import FEWEST_SCORES
 from engine.prediction.guesses import Stamp
 from engine.storage import content_hash
+from engine.training.bursts import capture_times
 from engine.training.spec import TrainSpec
 from engine.training.split import group_photos
 from engine.workspace import Workspace, format_score
@@ -131,7 +132,8 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     album: Features = np.stack(vectors)
     features = album[rows]
     blocks = [width for _, width in backbone.blocks]
-    groups = group_photos(names, features, blocks)
+    photos = tuple(workspace.data / name for name in names)
+    groups = group_photos(names, features, blocks, capture_times(photos))
     if np.unique(groups).size == len(names):
         yield Notice(Message("No two scored photos look alike or share a theme: each counts by itself in the split."))
     scored = TrainingSet(
@@ -141,7 +143,7 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
         album,
         blocks,
         spec.seed,
-        photos=tuple(workspace.data / name for name in names),
+        photos=photos,
         hashes=tuple(hashes),
         scale=(workspace.scale.low, workspace.scale.high),
     )

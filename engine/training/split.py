@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.models.base import Features
 from engine.models.folds import Index, deal_folds
 from engine.models.standardise import Standardiser
+from engine.training.bursts import BURST_ALIKE, Seconds, burst_candidates
 
 # a name's words before a counter name its theme: Lake_1, Lake_2; but cameras number everything they take
 _THEME = re.compile(r"(?P<theme>.*?)[\s_.-]*\(?\d+\)?$")
@@ -38,22 +39,28 @@ class Parts:
     test: Index
 
 
-def group_photos(names: Sequence[str], features: Features, blocks: Sequence[int]) -> Index:
+def group_photos(
+    names: Sequence[str], features: Features, blocks: Sequence[int], taken: Seconds | None = None
+) -> Index:
     """Return (N,) group numbers: photos that look alike, or whose names say one theme, share a number.
+
+    Photos that were taken within seconds of each other (a burst) need to look less alike for that.
 
     Args:
         names: file names of the N photos.
         features: (N, D) float32.
         blocks: widths of the feature vector's blocks.
+        taken: (N,) seconds, when each photo was taken, NaN where unknown; None: of no photo.
     """
     by_name: dict[str, int] = {}
     same_theme = [(row, by_name.setdefault(theme, row)) for row, theme in enumerate(themes(names)) if theme]
     by_theme = np.array(same_theme, np.int64).reshape(-1, 2)
-    directions = _directions(features, blocks)
+    directions = directions_of(features, blocks)
+    known = by_theme if taken is None else np.concatenate([by_theme, _bursts(directions, taken)])
     limit = max(2.0, _LARGEST_GROUP * len(names))
     groups = np.arange(len(names), dtype=np.int64)
     for alike in _ALIKE:
-        groups = _connected(len(names), np.concatenate([by_theme, _pairs(directions, alike)]))
+        groups = _connected(len(names), np.concatenate([known, _pairs(directions, alike)]))
         if np.bincount(groups).max() <= limit:
             break
     if np.unique(groups).size < min(_FEWEST_GROUPS, len(names)):
@@ -92,11 +99,18 @@ def themes(names: Sequence[str]) -> list[str]:
     return [theme if counts[theme] <= limit else "" for theme in found]
 
 
-def _directions(features: Features, blocks: Sequence[int]) -> Features:
+def directions_of(features: Features, blocks: Sequence[int]) -> Features:
     """Return (N, D) standardised features of length one, so that their products are cosines."""
     rows = Standardiser.fit(features, blocks).apply(features).astype(np.float32)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return rows
+
+
+def _bursts(directions: Features, taken: Seconds) -> Index:
+    """Return the (P, 2) row numbers of photos of one burst."""
+    pairs = burst_candidates(taken)
+    cosines = np.einsum("ij,ij->i", directions[pairs[:, 0]], directions[pairs[:, 1]])
+    return pairs[cosines > BURST_ALIKE]
 
 
 def _pairs(directions: Features, alike: float) -> Index:

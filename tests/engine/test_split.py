@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
+from engine.training.bursts import BURST_SECONDS, burst_candidates, capture_times
 from engine.training.spec import make_spec, parse_split
-from engine.training.split import group_photos, split_groups, themes
+from engine.training.split import fold_masks, group_photos, split_groups, themes
 from tests.engine.made_features import BLOCKS, made_set
 
 
@@ -22,6 +23,35 @@ def test_parts_are_whole_groups_and_cover_everything(numbers, seed):
     assert parts.train.size
     if np.unique(groups).size > 1:
         assert parts.test.size
+
+
+many_groups = st.lists(st.integers(0, 12), min_size=1, max_size=80).map(np.asarray)
+shares = st.tuples(st.floats(0.05, 1), st.floats(0, 1), st.floats(0.05, 1)).map(
+    lambda parts: tuple(part / sum(parts) for part in parts)
+)
+
+
+@given(many_groups, shares, st.integers(0, 2**31 - 1))
+def test_any_shares_keep_groups_whole_and_leave_something_to_learn(groups, asked, seed):
+    assume(np.unique(groups).size > 1)
+    parts = split_groups(groups, asked, seed)
+    sides = [set(groups[rows].tolist()) for rows in (parts.train, parts.validation, parts.test)]
+    assert sum(map(len, sides)) == np.unique(groups).size == len(set.union(*sides))
+    assert parts.train.size
+    assert parts.test.size
+    again = split_groups(groups, asked, seed)
+    np.testing.assert_array_equal(parts.test, again.test)
+
+
+@given(many_groups, st.integers(2, 20), st.integers(0, 2**31 - 1))
+def test_folds_hold_each_photo_out_once_and_cut_no_group(groups, folds, seed):
+    masks = np.array(fold_masks(groups, folds, seed))
+    assert len(masks) == min(folds, np.unique(groups).size)
+    assert (masks.sum(axis=0) == 1).all()
+    assert masks.any(axis=1).all()
+    of_photo = masks.argmax(axis=0)
+    for group in np.unique(groups):
+        assert np.unique(of_photo[groups == group]).size == 1
 
 
 def test_shares_are_about_as_asked():
@@ -93,3 +123,44 @@ def test_a_chain_of_likeness_does_not_swallow_the_album():
     groups = group_photos([f"IMG_{n}.jpg" for n in range(80)], features, BLOCKS)
     assert np.bincount(groups).max() <= 20
     assert np.unique(groups).size < 80
+
+
+def test_a_burst_is_one_group_though_its_photos_look_less_alike():
+    random = np.random.default_rng(1)
+    scenes = random.normal(size=(20, sum(BLOCKS)))
+    features = np.repeat(scenes, 2, axis=0) + 0.75 * random.normal(size=(40, sum(BLOCKS)))
+    features = features.astype(np.float32)
+    names = [f"IMG_{number}.jpg" for number in range(40)]
+    moments = np.repeat(np.arange(20) * 600.0, 2) + np.tile([0.0, 2.0], 20)
+    apart = group_photos(names, features, BLOCKS, moments * 100)
+    together = group_photos(names, features, BLOCKS, moments)
+    assert np.unique(together).size < np.unique(apart).size - 5
+    # what was taken at one moment and shows another thing stays apart
+    strangers = group_photos(names, random.normal(size=features.shape).astype(np.float32), BLOCKS, moments)
+    assert np.unique(strangers).size == 40
+
+
+@given(st.lists(st.one_of(st.just(np.nan), st.integers(0, 60).map(float)), max_size=30).map(np.asarray))
+def test_burst_candidates_are_all_pairs_of_one_moment(taken):
+    taken = taken.astype(np.float64)
+    found = {tuple(sorted(pair)) for pair in burst_candidates(taken).tolist()}
+    wanted = {
+        (left, right)
+        for left in range(taken.size)
+        for right in range(left + 1, taken.size)
+        if abs(taken[left] - taken[right]) <= BURST_SECONDS
+    }
+    assert found == wanted
+
+
+def test_the_cameras_time_is_read_where_there_is_one(tmp_path):
+    from PIL import Image
+
+    for name, time in (("a.jpg", "2024:05:01 12:00:00"), ("b.jpg", "2024:05:01 12:00:03"), ("c.jpg", "yesterday")):
+        exif = Image.Exif()
+        exif[0x0132] = time
+        Image.new("RGB", (8, 8)).save(tmp_path / name, exif=exif)
+    (tmp_path / "d.jpg").write_text("no picture")
+    times = capture_times([tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "gone.jpg")])
+    assert times[1] - times[0] == 3.0
+    assert np.isnan(times[2:]).all()
