@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -10,11 +11,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
-from engine.errors import DamagedFile, NotFound, UsageError
+from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.storage import disk_errors, write_text
+
+_LOCK_SECONDS = 20.0
 
 PICTURES = ("half", "quadrant", "auto", "kitty", "sixel")
 """How photos can be drawn: half or quadrant cells, or the pixels that the terminal is asked for."""
@@ -93,6 +97,7 @@ class Settings:
         scoring_keys: what the digits mean then, one of `engine.labels.quick.STYLES`; empty means ``type``.
         scoring_advance: ``off`` where only enter goes on to the next photo.
         beside: ``photo`` where the table shows the photo beside it.
+        default_model: id of the model that is used where none is named; empty means the best one.
     """
 
     scale: Scale = Scale()
@@ -103,6 +108,7 @@ class Settings:
     scoring_keys: str = ""
     scoring_advance: str = ""
     beside: str = ""
+    default_model: str = ""
 
 
 def _expanded(path: Path) -> Path:
@@ -227,7 +233,7 @@ class Workspace:
         pictures = str(raw.get("pictures", ""))
         # a mode that only a later version knows is no reason to refuse the workspace
         pictures = pictures if pictures in PICTURES else ""
-        kept = ("scoring_order", "scoring_keys", "scoring_advance", "beside")
+        kept = ("scoring_order", "scoring_keys", "scoring_advance", "beside", "default_model")
         others = {key: str(raw.get(key, "")) for key in kept}
         return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures, **others)
 
@@ -236,6 +242,34 @@ class Workspace:
         self.ensure()
         raw = {key: str(value) for key, value in vars(settings).items() if str(value)}
         write_text(self.settings_file, tomli_w.dumps(raw))
+
+    def change_settings(self, **choices: Any) -> Settings:
+        """Change some settings and keep the others as they stand by now, whoever else changes one at this moment.
+
+        Args:
+            choices: fields of `Settings`.
+
+        Raises:
+            BeholderError: the settings can't be read or written, or another program holds them for too long.
+        """
+        from filelock import FileLock, Timeout
+
+        self.ensure()
+        path = self.internal / "settings.lock"
+        with contextlib.ExitStack() as stack:
+            try:
+                with disk_errors(path):
+                    stack.enter_context(FileLock(path, timeout=_LOCK_SECONDS, poll_interval=0.01))
+            except Timeout as error:
+                raise BeholderError(
+                    "Another program has held the settings of {path} for {seconds} seconds.",
+                    remedy="Close it and try again.",
+                    path=self.root,
+                    seconds=int(_LOCK_SECONDS),
+                ) from error
+            settings = dataclasses.replace(self.settings(), **choices)
+            self.save_settings(settings)
+        return settings
 
     def create(self, scale: Scale | None = None) -> None:
         """Make this folder a workspace; one that exists is kept as it is.

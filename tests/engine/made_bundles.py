@@ -1,50 +1,60 @@
-"""Bundles with a record that a test chooses: a small fitted model, and what it is to have said of each photo."""
+"""Small bundles for the tests of the model store: really fitted, on made features."""
 
-import itertools
+import functools
+import json
 from datetime import UTC, datetime
 
-from engine.events import exhaust
-from engine.models.base import Recipe
-from engine.models.bundle import find_bundle, save_bundle
-from engine.models.catalog import make_scorer
-from engine.models.record import Guessed, Record
-from tests.engine.made_features import BLOCKS, made_set
+from engine.models.bundle import new_model_id, read_manifest, save_bundle
+from engine.models.forest import RandomForest
+from engine.models.taste import Taste
+from engine.storage import content_hash
+from tests.engine.made_features import made_set
 
-_numbers = itertools.count(1)
-
-
-def said(names, given, predicted, *, part="train", held_out=True):
-    """Return one guess a photo."""
-    return tuple(
-        Guessed(name, float(score), float(guess), part, held_out)
-        for name, score, guess in zip(names, given, predicted, strict=True)
-    )
+FAMILIES = {"taste": Taste, "random-forest": RandomForest}
 
 
-def made_bundle(workspace, guesses=(), events=(), *, record=True, **manifest):
-    """Save a bundle of a small `taste` with this record and manifest, and return its info."""
-    data = made_set(photos=20, unscored=0)
-    scorer = make_scorer(Recipe("taste"))
-    exhaust(scorer.fit(data))
-    content = {
-        "model_id": f"taste-20261123-1200{next(_numbers):02}-abcd",
-        "name": "",
-        "model": "taste",
+@functools.cache
+def fitted(model):
+    """Return a scorer of this family that has learned, and the features it learned from."""
+    data = made_set(photos=20)
+    scorer = FAMILIES[model]()
+    list(scorer.fit(data, None))
+    return scorer, data.features
+
+
+def save(workspace, name="", minute=0, srcc=0.5, *, model="taste", n=20, metrics=None, **more):
+    """Save a bundle and return what a list shows of it."""
+    created = datetime(2026, 1, 2, 3, minute, tzinfo=UTC)
+    scorer, features = fitted(model)
+    manifest = {
+        "model_id": new_model_id(model, created),
+        "name": name,
+        "model": model,
         "backbone": "efficientnet_lite0",
-        "weights": "default",
-        "created": datetime(2026, 11, 23, 12, tzinfo=UTC).isoformat(),
-        "fingerprint": "0" * 16,
-        "n": len(guesses),
+        "created": created.isoformat(),
+        "n": n,
         "scale": [0, 100],
-        "spec": {"model": "taste", "seed": 0, "split": [0.7, 0.15, 0.15]},
-        "data_hash": "0" * 64,
-        "split": {"kind": "folds", "groups": 5, "folds": 5},
-        "interval": {"coverage": 0.9, "halfwidth": 12.0},
-        "metrics": {},
-        "baseline": {},
-        "details": {"blocks": len(BLOCKS)},
-        "versions": {"numpy": "2"},
-        **manifest,
+        "metrics": {"cv": {"srcc": srcc}} if metrics is None else metrics,
+        **more,
     }
-    save_bundle(workspace, content, scorer, data.features, Record(tuple(events), tuple(guesses)) if record else None)
-    return find_bundle(workspace, content["model_id"])
+    return save_bundle(workspace, manifest, scorer, features)
+
+
+def rewrite(folder, **changes):
+    """Change keys of a manifest, as somebody with an editor would."""
+    file = folder / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **changes}), "utf-8")
+
+
+def vouch(folder, **more):
+    """Let a manifest vouch for the files as they are now, as somebody who forges one would."""
+    names = {**json.loads((folder / "manifest.json").read_text("utf-8"))["files"], **more}
+    rewrite(folder, files={name: content_hash(folder / name) for name in names})
+
+
+def contents(folder):
+    """Return every file below a folder with its bytes."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+__all__ = ["contents", "read_manifest", "rewrite", "save", "vouch"]
