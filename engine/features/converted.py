@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +19,14 @@ from engine.errors import BeholderError
 from engine.features.backbones import Backbone, fingerprint
 from engine.features.preprocess import FloatArray, aspect_shapes
 from engine.features.runtime import OpenVinoRuntime, import_openvino, run_module
-from engine.features.weights import Weights
+from engine.features.weights import Weights, file_stem
 from engine.storage import disk_error, disk_errors, write_json
 
 # A row of features below this cosine to torch's own counts as another vector.
 MIN_COSINE = 0.999
+# Each fine-tuned model brings a network of its own, of up to half a gigabyte: so many are kept, by last use.
+KEPT = 20
+_ABANDONED = 24 * 3600.0  # seconds after which a folder that was never finished is nobody's
 
 
 class ConvertedNetwork:
@@ -40,7 +45,7 @@ class ConvertedNetwork:
         self.weights = weights
         self._model: Any = None
         self._fresh: dict[str, Any] | None = None
-        self.folder = cache / "networks" / f"{backbone.name}-{fingerprint(backbone, weights.digest)}"
+        self.folder = cache / "networks" / f"{file_stem(backbone.name)}-{fingerprint(backbone, weights.digest)}"
 
     @property
     def model_file(self) -> Path:
@@ -68,8 +73,12 @@ class ConvertedNetwork:
         return next((name for name in cpu_precisions() if name in passed), None)
 
     def model(self) -> Any:
-        """Return the converted model, or the file that holds it."""
-        return self.model_file if self._model is None else self._model
+        """Return the converted model, or the file that holds it, which counts as its use."""
+        if self._model is not None:
+            return self._model
+        with contextlib.suppress(OSError):
+            os.utime(self.record_file)
+        return self.model_file
 
     def convert(self) -> None:
         """Convert and check against torch; the result is in memory, `save` keeps it.
@@ -83,8 +92,12 @@ class ConvertedNetwork:
         openvino = import_openvino()
         module = build_features(self.backbone, self.weights)
         pictures = check_pictures(self.backbone)
-        with _quiet():
-            model = openvino.convert_model(module, example_input=_tensor(pictures[0][None]))
+        with _quiet(), _traceable():
+            try:
+                model = openvino.convert_model(module, example_input=_tensor(pictures[0][None]))
+            except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
+                # what tracing makes of a network that looks at its numbers while it runs
+                raise RuntimeError(f"{type(error).__name__}: {error}") from error
         how = self.backbone.preprocess
         model.reshape([-1, 3, -1, -1] if how.kind == "aspect" else [-1, *pictures[0].shape])
         wanted = [run_module(module, picture[None])[0] for picture in pictures]
@@ -99,7 +112,7 @@ class ConvertedNetwork:
         self._model = model
 
     def save(self) -> None:
-        """Keep what `convert` made; a damaged earlier conversion is replaced.
+        """Keep what `convert` made; a damaged earlier conversion is replaced, and the least used one makes room.
 
         Raises:
             BeholderError: the cache folder can't be written, or the disk is full.
@@ -119,6 +132,7 @@ class ConvertedNetwork:
                     raise disk_error(error, self.folder) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
+        _make_room(self.folder.parent, self.folder)
 
     def _fill(self, part: Path) -> None:
         try:
@@ -132,6 +146,21 @@ class ConvertedNetwork:
             ) from error
         sizes = {file.name: file.stat().st_size for file in sorted(part.iterdir())}
         write_json(part / self.record_file.name, {**(self._fresh or {}), "sizes": sizes})
+
+
+def _make_room(folder: Path, newest: Path) -> None:
+    """Remove the conversions whose last use is longest ago, but for `KEPT`, and what was left half done."""
+    used: list[tuple[float, Path]] = []
+    with contextlib.suppress(OSError):
+        for place in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if place.name.startswith("."):
+                    if time.time() - place.stat().st_mtime > _ABANDONED:
+                        shutil.rmtree(place, ignore_errors=True)
+                elif place != newest:
+                    used.append(((place / "parity.json").stat().st_mtime, place))
+    for _, place in sorted(used, reverse=True)[KEPT - 1 :]:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def cpu_precisions() -> tuple[str, ...]:
@@ -187,3 +216,16 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def _traceable() -> Iterator[None]:
+    """Let torch compute attention by plain operators: its fused one for inference can't be converted."""
+    import torch
+
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -16,6 +16,10 @@ from engine.errors import DamagedFile
 from engine.features.backbones import Backbone
 from engine.features.weights import RANDOM_SEED, Weights
 
+# Around the tensors of a training's checkpoint, and before the name of each.
+_WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema")
+_PREFIXES = ("module.", "model.", "network.", "_orig_mod.")
+
 # torchvision's densenet checkpoints of 2017 still carry the names of that time: "norm.1.weight".
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
 
@@ -44,6 +48,24 @@ class PooledStages(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+class PreLogits(nn.Module):
+    """One of timm's networks whose output is its pooled vector, as its classifier would get it.
+
+    Args:
+        network: timm's network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return (N, width) float32 for (N, 3, size, size) pictures."""
+        network: Any = self.network
+        vectors: Tensor = network.forward_head(network.forward_features(pictures), pre_logits=True)
+        return vectors
+
+
 def _mean_and_std(maps: Tensor) -> list[Tensor]:
     mean = maps.mean(dim=(2, 3))
     away = maps - mean[:, :, None, None]
@@ -52,7 +74,7 @@ def _mean_and_std(maps: Tensor) -> list[Tensor]:
 
 def build_classifier(backbone: Backbone) -> nn.Module:
     """Return the whole network with its 1,000-class head and random weights, in evaluation mode."""
-    if backbone.source == "package":
+    if backbone.source != "torchvision":
         import timm
 
         network: nn.Module = timm.create_model(backbone.architecture, pretrained=False)
@@ -68,14 +90,21 @@ def build_classifier(backbone: Backbone) -> nn.Module:
 def cut_head(backbone: Backbone, network: nn.Module) -> nn.Module:
     """Return the module whose output is the feature vector, in evaluation mode; the network is changed.
 
+    In training mode too its output is the vector alone.
+
     Raises:
         KeyError: the network has no such head: a mistake in the table of backbones.
     """
-    parent, _, last = backbone.head.rpartition(".")
-    owner = network.get_submodule(parent) if parent else network
-    if last not in dict(owner.named_children()):
-        raise KeyError(backbone.head)
-    setattr(owner, last, nn.Identity())
+    for part in filter(None, (backbone.head, *backbone.aside)):
+        parent, _, last = part.rpartition(".")
+        owner = network.get_submodule(parent) if parent else network
+        if last not in dict(owner.named_children()):
+            raise KeyError(part)
+        setattr(owner, last, nn.Identity())
+    if hasattr(network, "aux_logits"):
+        network.__dict__["aux_logits"] = False  # or InceptionV3 in training mode gives two outputs
+    if backbone.source == "timm":
+        return PreLogits(network).eval()
     return (PooledStages(network) if len(backbone.blocks) > 1 else network).eval()
 
 
@@ -99,13 +128,32 @@ def build_features(backbone: Backbone, weights: Weights) -> nn.Module:
 
 
 def load_weights(backbone: Backbone, network: nn.Module, path: Path) -> None:
-    """Load a weights file into the whole network; a classifier of other classes is left out.
+    """Load a weights file into the whole network.
+
+    A classifier of other classes is left out, and so is what the features don't need, where the file lacks it.
 
     Raises:
-        DamagedFile: the file is no weights file, or a tensor is missing, unknown or of another shape.
+        DamagedFile: the file is no weights file, or a tensor is missing, unknown or of another shape or kind.
     """
     own = network.state_dict()
-    given = read_state(path)
+    network.load_state_dict({**own, **matching_state(backbone, own, read_state(path), path)})
+
+
+def matching_state(
+    backbone: Backbone, own: Mapping[str, Tensor], given: Mapping[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    """Return a file's tensors under the network's own names, each checked.
+
+    Args:
+        backbone: which network.
+        own: the network's tensors; only their names, shapes and kinds matter, so the meta device will do.
+        given: the file's tensors.
+        path: the file, for messages.
+
+    Raises:
+        DamagedFile: a tensor is missing, unknown or of another shape or kind; its name is given.
+    """
+    given = _unwrapped(own, given)
     if not own.keys() & given.keys() and backbone.source == "package":
         # The publisher's file names its tensors otherwise, but stores them in the same order.
         if len(given) != len(own):
@@ -113,19 +161,55 @@ def load_weights(backbone: Backbone, network: nn.Module, path: Path) -> None:
         given = dict(zip(own, given.values(), strict=True))
     elif backbone.name == "densenet121":
         given = {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in given.items()}
-    head = f"{backbone.head}."
+    elif backbone.source == "timm" and not given.keys() <= own.keys():
+        given = _as_timm_reads_it(backbone, given, path)
+    spare = tuple(f"{part}." for part in (backbone.head, *backbone.aside) if part)
+    found: dict[str, Tensor] = {}
     for key, value in own.items():
-        found = given.get(key)
-        if found is None or found.shape != value.shape:
-            if key.startswith(head) or (found is None and key.endswith("num_batches_tracked")):
-                continue
-            shown = "missing" if found is None else f"{tuple(found.shape)}, not {tuple(value.shape)}"
-            raise _mismatch(path, backbone, f"{key}: {shown}")
-        own[key] = found
+        tensor = given.get(key)
+        if tensor is None:
+            if not key.startswith(spare) and not key.endswith("num_batches_tracked"):
+                raise _mismatch(path, backbone, f"{key}: missing")
+        elif tensor.shape != value.shape:
+            if not key.startswith(spare):
+                raise _mismatch(path, backbone, f"{key}: {tuple(tensor.shape)}, not {tuple(value.shape)}")
+        elif tensor.is_floating_point() != value.is_floating_point():
+            raise _mismatch(path, backbone, f"{key}: {_kind(tensor)}, not {_kind(value)}")
+        else:
+            found[key] = tensor
     strange = next((key for key in given if key not in own), None)
     if strange is not None:
         raise _mismatch(path, backbone, f"{strange}: unknown")
-    network.load_state_dict(own)
+    return found
+
+
+def _unwrapped(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Take away what a training put before each name, unless the network's own names begin so."""
+    for prefix in _PREFIXES:
+        if given and all(key.startswith(prefix) for key in given) and not next(iter(own)).startswith(prefix):
+            given = {key.removeprefix(prefix): value for key, value in given.items()}
+    return given
+
+
+def _as_timm_reads_it(backbone: Backbone, given: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor]:
+    """Let timm translate a file that has its publisher's names, such as OpenAI's of CLIP."""
+    import timm
+
+    try:
+        # no shape is judged here: what timm made of it is checked tensor for tensor
+        overlay = {"state_dict": dict(given)}
+        network = timm.create_model(backbone.architecture, pretrained=True, pretrained_cfg_overlay=overlay)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise _mismatch(path, backbone, (lines[1] if len(lines) > 1 else lines[0])[:300].rstrip(".")) from error
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise _mismatch(path, backbone, f"{type(error).__name__}: {error}") from error
+    state: Mapping[str, Tensor] = network.state_dict()
+    return state
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
@@ -156,8 +240,9 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
         IndexError,
     ) as error:
         raise _not_weights(path, f"{type(error).__name__}: {str(error).splitlines()[:1]}") from error
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
+    for wrapper in _WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise _not_weights(path, "no named tensors")
     return state

@@ -57,6 +57,8 @@ def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
     resampling = _RESAMPLING[how.interpolation]
     if how.kind == "aspect":
         small = image.resize(nearest_shape(*image.size, how.size), resampling, reducing_gap=3.0)
+    elif how.kind == "border":
+        small = _bordered(image, how, resampling)
     else:
         small = _central(image, how, resampling)
     pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
@@ -65,9 +67,11 @@ def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
 
 
 def _central(image: Image.Image, how: Preprocess, resampling: Image.Resampling) -> Image.Image:
-    """Resize the shorter side and cut out the middle, with torchvision's rounding."""
+    """Resize the shorter side, or both, and cut out the middle, with torchvision's rounding."""
     width, height = image.size
-    if width <= height:
+    if how.kind == "squash":
+        width, height = how.resize, how.resize
+    elif width <= height:
         width, height = how.resize, int(how.resize * height / width)
     else:
         width, height = int(how.resize * width / height), how.resize
@@ -76,6 +80,17 @@ def _central(image: Image.Image, how: Preprocess, resampling: Image.Resampling) 
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + how.size) * across, (top + how.size) * down)
     return image.resize((how.size, how.size), resampling, box=box, reducing_gap=3.0)
+
+
+def _bordered(image: Image.Image, how: Preprocess, resampling: Image.Resampling) -> Image.Image:
+    """Resize the longer side and fill the square up with the mean colour, with timm's rounding."""
+    ratio = max(image.size) / how.resize
+    width, height = (max(round(side / ratio), 1) for side in image.size)
+    red, green, blue = (round(255 * value) for value in how.mean)
+    square = Image.new("RGB", (how.size, how.size), (red, green, blue))
+    small = image.resize((width, height), resampling, reducing_gap=3.0)
+    square.paste(small, ((how.size - width) // 2, (how.size - height) // 2))
+    return square
 
 
 def load_input(path: Path, how: Preprocess) -> FloatArray:

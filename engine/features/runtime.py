@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import platformdirs
 
 from engine.errors import BeholderError, DamagedFile, Message, NeedMissing, UsageError
 from engine.events import Notice
 from engine.features.backbones import Backbone
 from engine.features.preprocess import FloatArray
 from engine.features.weights import Weights
+from engine.features.weights import cache_folder as cache_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,12 +40,6 @@ class Runtime(Protocol):
             key → (width,) float32.
         """
         ...
-
-
-def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where converted networks are kept: ``$BEHOLDER_CACHE``, or the user's cache folder."""
-    named = environ.get("BEHOLDER_CACHE")
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("beholder"))
 
 
 def chosen_runtime(environ: Mapping[str, str] = os.environ) -> str:
@@ -90,12 +84,7 @@ def open_runtime(
             network.convert()
             network.save()
         except RuntimeError as error:
-            yield Notice(
-                Message(
-                    "OpenVINO can't convert {backbone} ({cause}), so the slower PyTorch is used.",
-                    {"backbone": backbone.name, "cause": str(error).strip().rpartition("\n")[2]},
-                )
-            )
+            yield _cant_convert(backbone, error)
             yield TorchRuntime(backbone, weights)
             return
         except DamagedFile:
@@ -112,7 +101,21 @@ def open_runtime(
         )
         yield TorchRuntime(backbone, weights)
         return
-    yield OpenVinoRuntime(network.model(), precision)
+    try:
+        runtime: Runtime = OpenVinoRuntime(network.model(), precision)
+    except RuntimeError as error:  # another program has just made room for its own networks
+        yield _cant_convert(backbone, error)
+        runtime = TorchRuntime(backbone, weights)
+    yield runtime
+
+
+def _cant_convert(backbone: Backbone, error: RuntimeError) -> Notice:
+    return Notice(
+        Message(
+            "OpenVINO can't convert {backbone} ({cause}), so the slower PyTorch is used.",
+            {"backbone": backbone.name, "cause": str(error).strip().rpartition("\n")[2]},
+        )
+    )
 
 
 class TorchRuntime:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from engine.errors import DamagedFile, NeedMissing, NotFound, UsageError
 from engine.storage import content_hash, disk_errors
 
@@ -22,7 +24,8 @@ class WeightsFile:
     """Where a backbone's pretrained weights come from.
 
     Args:
-        file: the file's name; a ``-1234abcd`` at its end is the start of its SHA-256.
+        file: the file's name; a ``-1234abcd`` at its end is the start of its SHA-256. Empty: none is published that
+            could be used as it is.
         package: the importable package that carries it under ``models/``; empty: torch's hub cache folder.
         distribution: what to install to get that package.
     """
@@ -33,6 +36,8 @@ class WeightsFile:
 
     def path(self) -> Path | None:
         """Return the file if it lies on this machine; nothing is imported or downloaded."""
+        if not self.file:
+            return None
         if self.package:
             spec = importlib.util.find_spec(self.package)
             if spec is None or not spec.submodule_search_locations:
@@ -50,12 +55,43 @@ class Weights:
     Args:
         path: the file; None means random numbers from `RANDOM_SEED`, asked for on purpose.
         digest: SHA-256 of the file, or ``random-<seed>``.
-        original: the file is the publisher's own, not one that the person named.
+        original: the file is the publisher's own, not one that the person named or added.
     """
 
     path: Path | None
     digest: str
     original: bool = False
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the network knows nothing yet: ``--weights none``."""
+        return self.path is None
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where networks and what was worked out about them are kept: ``$BEHOLDER_CACHE``, or the user's cache."""
+    named = environ.get("BEHOLDER_CACHE")
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("beholder"))
+
+
+def file_stem(backbone: str) -> str:
+    """Return a backbone's name as part of a file name.
+
+    >>> file_stem("timm:vit_tiny_patch16_224.augreg_in21k")
+    'timm-vit_tiny_patch16_224.augreg_in21k'
+    """
+    return backbone.replace(":", "-").replace("/", "-")
+
+
+def added_file(backbone: str) -> Path:
+    """Return where the weights lie that a person added or fetched for a backbone; it need not be there."""
+    return cache_folder() / "weights" / f"{file_stem(backbone)}.safetensors"
+
+
+def own_file(backbone: str, source: WeightsFile) -> Path | None:
+    """Return the file of a backbone's own weights: those that were added, else its publisher's; None without any."""
+    added = added_file(backbone)
+    return added if added.is_file() else source.path()
 
 
 def hub_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -71,7 +107,8 @@ def find_weights(backbone: str, source: WeightsFile, weights: str = "default") -
     Args:
         backbone: the backbone's name, for messages.
         source: where its own weights come from.
-        weights: ``default``, ``none`` (random) or the path of a ``.safetensors`` or ``.pth`` file.
+        weights: ``default`` (what was added for it, else its publisher's), ``none`` (random) or the path of a
+            ``.safetensors`` or ``.pth`` file.
 
     Raises:
         NeedMissing: the default weights are not on this machine.
@@ -82,10 +119,12 @@ def find_weights(backbone: str, source: WeightsFile, weights: str = "default") -
         return Weights(None, f"random-{RANDOM_SEED}")
     if weights != "default":
         return Weights(*_hashed(_named(weights)))
-    path = source.path()
+    path = own_file(backbone, source)
     if path is None:
         raise _missing(backbone, source)
     path, digest = _hashed(path)
+    if path == added_file(backbone):
+        return Weights(path, digest)
     stamp = _STAMP.search(source.file)
     if stamp and not digest.startswith(stamp[1]):
         raise DamagedFile(
@@ -119,11 +158,10 @@ def _missing(backbone: str, source: WeightsFile) -> NeedMissing:
         )
     return NeedMissing(
         "The weights of {backbone} are not on this machine.",
-        remedy="Download {url} where there is internet, put the file into {folder}; "
-        "or choose efficientnet_lite0, which needs no download.",
+        remedy="Get them with: beholder backbones fetch {backbone}; without internet, bring the file {file} here "
+        "and add it: beholder backbones add {backbone} {file}; or choose efficientnet_lite0, which is always here.",
         backbone=backbone,
-        url=f"https://download.pytorch.org/models/{source.file}",
-        folder=hub_folder(),
+        file=source.file or "FILE",
     )
 
 

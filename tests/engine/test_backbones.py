@@ -46,7 +46,7 @@ def by_name(backbone: Backbone) -> str:
 
 
 def test_the_contract_names_all_backbones_and_one_default() -> None:
-    assert [backbone.name for backbone in list_backbones()] == NAMES
+    assert [backbone.name for backbone in list_backbones() if backbone.source != "timm"] == NAMES
     assert [backbone.name for backbone in list_backbones() if backbone.default] == ["efficientnet_lite0"]
     assert set(LITE0.to_dict(True)) == {
         "name", "source", "parameters", "input", "licence", "available", "default"
@@ -137,7 +137,7 @@ def test_weights_that_are_not_here_are_an_error_with_a_remedy(tmp_path: Path, mo
     assert not is_available(backbone)
     with pytest.raises(NeedMissing, match=r"resnet18-f37072fd\.pth") as caught:
         backbone.find_weights()
-    assert str(tmp_path) in str(caught.value)
+    assert "beholder backbones fetch resnet18" in str(caught.value)
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     (tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth").write_bytes(b"half a download")
     assert is_available(backbone)
