@@ -32,8 +32,9 @@ _ROOMS = {
     "train": ("tui.screens.train", "TrainScreen"),
     "predict": ("tui.screens.predict", "PredictScreen"),
     "models": ("tui.screens.models", "ModelsScreen"),
+    "jobs": ("tui.screens.jobs", "JobsScreen"),
 }
-_STYLES = ("home", "importing", "data", "scoring_mode", "train", "predict", "models")
+_STYLES = ("home", "importing", "data", "scoring_mode", "train", "predict", "models", "jobs")
 
 
 class BeholderApp(PixelApp, BackgroundApp):
@@ -111,7 +112,7 @@ class BeholderApp(PixelApp, BackgroundApp):
         return self.rooms[area]
 
     def go(self, area: str) -> None:
-        """Show a room: home, import, data, train, predict or models."""
+        """Show a room: home, import, data, train, predict, models or jobs."""
         if isinstance(self.screen, BaseScreen) and self.screen.area == area:
             return
         is_new = area not in self.rooms

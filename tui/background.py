@@ -31,6 +31,7 @@ _REDRAW_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 0.1
 _ALIVE = {"queued", "running", "silent"}
+_ENDED = {"finished", "failed", "cancelled", "crashed"}
 
 
 class BackgroundApp(KeyOrder):
@@ -129,8 +130,12 @@ class BackgroundApp(KeyOrder):
                 self.follow_job(job.job_id)
 
     def follow_job(self, job_id: str) -> None:
-        """Follow a job from its first event until it ends; screens hear of it through `job_progress`."""
-        if job_id not in self.job_events:
+        """Follow a job from its first event until it ends; screens hear of it through `job_progress`.
+
+        One that was followed to its end and goes on now is followed from its first event again.
+        """
+        heard = self.job_events.get(job_id)
+        if heard is None or (heard and heard[-1]["type"] in _ENDED):
             self.job_events[job_id] = []
             self.in_background(partial(self._follow, job_id), f"job-{job_id}")
 

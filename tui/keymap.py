@@ -15,6 +15,7 @@ AREAS: Mapping[str, str] = {
     "train": "f4",
     "predict": "f5",
     "models": "f6",
+    "jobs": "f8",
 }
 """The app's screens beside Home, and the function key of each."""
 

@@ -50,7 +50,7 @@ async def test_one_photo_gets_a_score_and_a_correction_joins_the_data(trained: W
         assert "my [b]photo.jpg" in screen_text(app)
         assert not screen.query_one(PredictionTable).display
         await wait_for(pilot, lambda: screen.query_one(Photo).is_loaded, "the picture")
-        await pilot.press("f8", *"101")
+        await pilot.press("ctrl+r", *"101")
         await wait_for(pilot, lambda: "a number from 0 to 100" in screen_text(app), "a word about the scale")
         await pilot.press("enter", "backspace", "enter")
         await wait_for(pilot, lambda: "kept in the training data" in screen_text(app), "the correction")
@@ -72,7 +72,7 @@ async def test_a_photo_of_the_training_data_is_rescored_in_place(trained: Worksp
     async with app.run_test(size=(80, 24)) as pilot:
         await predict(app, pilot, str(trained.data / name))
         await wait_for(pilot, lambda: "90 % between" in screen_text(app), "the score")
-        await pilot.press("f8", *"99.5", "enter")
+        await pilot.press("ctrl+r", *"99.5", "enter")
         await wait_for(pilot, lambda: ScoreBook(trained).scores()[name] == 99.5, "the correction")
         assert sorted(trained.data.iterdir()) == before
 

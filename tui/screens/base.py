@@ -30,7 +30,7 @@ class BaseScreen(Screen[None]):
     """
 
     area: ClassVar[str] = "home"
-    """Its name: home, import, data, train, predict or models."""
+    """Its name: home, import, data, train, predict, models or jobs."""
     help_key: ClassVar[str] = "app.help.home"
     """I18n key of the paragraph that F1 shows above the keys."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012

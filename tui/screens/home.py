@@ -28,7 +28,7 @@ from tui.messages import JobProgress
 from tui.paths import shown_path
 from tui.screens.base import BaseScreen
 
-_LETTERS = {"import": "i", "data": "d", "train": "t", "predict": "p", "models": "m"}
+_LETTERS = {"import": "i", "data": "d", "train": "t", "predict": "p", "models": "m", "jobs": "j"}
 _RUNNING = {"queued", "running", "silent"}
 
 

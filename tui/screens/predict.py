@@ -18,17 +18,17 @@ from textual.widgets import Button, Input, Label, Static
 from engine.errors import BeholderError, NotFound, UsageError
 from engine.images import SUFFIXES
 from engine.jobs import client
+from engine.jobs.client import JobInfo
 from engine.models.bundle import BundleInfo, list_bundles
 from engine.outputs.tables import format_of, write_rows
 from tui.corrections import keep_correction
 from tui.dialogs.path_picker import PathPicker
 from tui.dialogs.save_as import SaveAsDialog
 from tui.i18n import say, t
-from tui.job_story import ENDED, JobStory
+from tui.job_following import JobRoom
+from tui.job_story import ENDED, Event, JobStory
 from tui.keymap import bind
-from tui.messages import JobProgress
 from tui.paths import parse_typed_path
-from tui.screens.base import BaseScreen
 from tui.widgets.job_status import JobStatus
 from tui.widgets.model_select import ModelSelect
 from tui.widgets.path_input import PathInput
@@ -80,7 +80,7 @@ class PathRefused(Message):
     error: BeholderError
 
 
-class PredictScreen(BaseScreen):
+class PredictScreen(JobRoom):
     """The room where a model scores photos."""
 
     area = "predict"
@@ -89,21 +89,19 @@ class PredictScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("ctrl+o", "browse", "predict.key.browse", id="predict.browse", priority=True),
         bind("ctrl+k", "stop", "predict.key.stop", id="predict.stop", priority=True),
-        bind("f8", "correct", "predict.key.correct", id="predict.correct", priority=True),
+        bind("ctrl+r", "correct", "predict.key.correct", id="predict.correct", priority=True),
         bind("f9", "export", "predict.key.export", id="predict.export", priority=True),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self.job_id = ""
-        self.state = ""
-        self.story = JobStory()
         self._title = ""
         self._is_folder = False
         self._offset = 0
         self._wanted_model = ""
         self._typed = ""
         self._looked_for_running = False
+        self._wanted_job: JobInfo | None = None
 
     def body(self) -> ComposeResult:
         with Vertical(id="predict-ask"):
@@ -121,7 +119,6 @@ class PredictScreen(BaseScreen):
             yield PredictionCard(id="card")
 
     def on_mount(self) -> None:
-        self.beholder.job_progress.subscribe(self, self._progressed)
         self.query_one("#path", Input).focus()
 
     def fill(self) -> None:
@@ -147,24 +144,39 @@ class PredictScreen(BaseScreen):
         if self.is_mounted:
             self._refresh()
 
+    def open_job(self, job: JobInfo) -> None:
+        """Show this prediction, now or as soon as the room is there."""
+        self._wanted_job = job
+        if self.is_mounted:
+            self._refresh()
+
     # --- models -----------------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
         async def read() -> None:
             self.post_message(ModelsListed(await asyncio.to_thread(list_bundles, self.workspace)))
-            if not self._looked_for_running:
-                self._looked_for_running = True
+            wanted, self._wanted_job = self._wanted_job, None
+            if wanted is not None:
+                await self._tell_of(wanted)
+            elif not self._looked_for_running:
                 await self._find_running()
+            self._looked_for_running = True
 
         self.in_background(read(), "predict-models")
 
     async def _find_running(self) -> None:
         for job in await asyncio.to_thread(client.list_jobs, self.workspace):
             if job.kind == "predict" and str(job.state) not in ENDED:
-                path = Path(str(job.payload["paths"][0]))
-                is_folder = await asyncio.to_thread(path.is_dir)
-                self.post_message(PredictionBegun(job.job_id, path, is_folder, str(job.state)))
+                await self._tell_of(job)
                 return
+
+    async def _tell_of(self, job: JobInfo) -> None:
+        paths = job.payload.get("paths")
+        if not isinstance(paths, list) or not paths:
+            return  # its spec is damaged
+        path = Path(str(paths[0]))
+        is_folder = await asyncio.to_thread(path.is_dir)
+        self.post_message(PredictionBegun(job.job_id, path, is_folder, str(job.state)))
 
     @on(ModelsListed)
     def _models_listed(self, message: ModelsListed) -> None:
@@ -232,30 +244,22 @@ class PredictScreen(BaseScreen):
 
     @on(PredictionBegun)
     def _begun(self, message: PredictionBegun) -> None:
-        self.job_id, self.state, self.story, self._offset = message.job_id, message.state, JobStory(), 0
+        self.job_id, self.story, self._offset = message.job_id, JobStory(), 0
         self._title = message.path.name
         self._is_folder = message.is_folder
         self.remove_class("-refused")
         self.query_one(PredictionTable).clear()
         self._shape()
-        self._show_status()
         if message.is_folder and self.focused in (self.query_one("#path"), self.query_one("#go")):
             self.query_one(PredictionTable).focus()
-        self.beholder.follow_job(message.job_id)
-        self._advance()
+        self.show_job(message.job_id, message.state)
 
     def _shape(self) -> None:
         self.set_class(bool(self.job_id) and self._is_folder, "-many")
         self.set_class(bool(self.job_id) and not self._is_folder, "-one")
 
-    def _progressed(self, progress: JobProgress) -> None:
-        if progress.job_id == self.job_id:
-            self._advance()
-
-    def _advance(self) -> None:
-        self.story.add(self.beholder.job_events.get(self.job_id, [])[self.story.seen :])
-        if self.story.seen:
-            self.state = self.story.end or "running"
+    def job_moved(self, points: Sequence[Event], *, begun: bool) -> None:
+        """Show how far the prediction is, and read its further rows."""
         self._show_status()
         self._read_more()
 

@@ -21,10 +21,11 @@ from engine.labels.scorebook import ScoreBook
 from tui.dialogs.confirm import ConfirmDialog
 from tui.i18n import t
 from tui.job_story import ENDED, JobStory
+from tui.job_titles import training_title
 from tui.keymap import bind
 from tui.messages import JobProgress
 from tui.screens.base import BaseScreen
-from tui.widgets.job_list import JobLine, JobList, training_title
+from tui.widgets.job_list import JobLine, JobList
 from tui.widgets.job_status import JobStatus
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.train_form import BackboneChoice, TrainForm

@@ -20,6 +20,7 @@ from tui.paths import shown_path
 if TYPE_CHECKING:
     from tui.app import BeholderApp
 
+_ROOMY = 100  # cells; in a narrower terminal the rooms leave little room
 _ENDINGS = {"finished", "failed", "cancelled", "crashed"}
 
 
@@ -56,26 +57,36 @@ class JobBar(Static):
         Args:
             jobs: job id → its events so far.
         """
-        running = [seen for seen in jobs.values() if not any(event["type"] in _ENDINGS for event in seen)]
-        self.update(Text(job_line(running[-1], len(running)) if running else ""))
+        # the last event counts: a job that was stopped may have been resumed
+        running = [seen for seen in jobs.values() if not seen or seen[-1]["type"] not in _ENDINGS]
+        is_short = self.app.size.width < _ROOMY
+        self.update(Text(job_line(running[-1], len(running), short=is_short) if running else ""))
 
 
-def job_line(seen: Sequence[Mapping[str, Any]], running: int) -> str:
-    """Return one short line about a running job, such as ``● training 45 %``.
+def job_line(seen: Sequence[Mapping[str, Any]], running: int, *, short: bool = False) -> str:
+    """Return what a running job is doing, and how far it is.
 
     Args:
         seen: its events so far.
-        running: how many jobs run at present.
+        running: how many jobs run; more than one is told as ``+1``.
+        short: say no more than how far it is, or what it does where nobody knows how far.
     """
-    phase, done = "", ""
+    phase, part, left = "", "", ""
     for event in seen:
-        if event["type"] in {"phase", "progress"}:
+        if event["type"] == "started":
+            phase, part, left = "", "", ""
+        elif event["type"] in {"phase", "progress"}:
             phase = str(event.get("phase", ""))
             total, eta = event.get("total"), event.get("eta")
-            done = f" {100 * int(event['done']) // int(total)} %" if total else ""
-            done += f" · {t('app.import.left', seconds=round(eta))}" if eta and eta >= 1 else ""
+            part = f"{100 * int(event['done']) // int(total)} %" if total else ""
+            left = t("app.import.left", seconds=round(eta)) if eta and eta >= 1 else ""
+        elif event["type"] == "epoch" and event.get("epochs"):
+            part, left = f"{100 * int(event['epoch']) // int(event['epochs'])} %", ""
+    name = t("app.phase.waiting") if seen and seen[-1]["type"] == "waiting" else phase_name(phase)
     more = f" +{running - 1}" if running > 1 else ""
-    return f"● {phase_name(phase)}{done}{more}"
+    if short:
+        return f"● {part or name}{more}"
+    return f"● {name}" + (f" {part}" if part else "") + (f" · {left}" if left else "") + more
 
 
 def phase_name(phase: str) -> str:
@@ -89,6 +100,9 @@ def phase_name(phase: str) -> str:
         "saving": t("app.phase.saving"),
         "scanning": t("app.phase.scanning"),
         "copying": t("app.phase.copying"),
+        "waiting": t("app.phase.waiting"),
+        "comparing": t("app.phase.comparing"),
+        "searching": t("app.phase.searching"),
     }
     return known.get(phase, display_name(phase) or t("app.phase.running"))
 

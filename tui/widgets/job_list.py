@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from rich.text import Text
 from textual import on
@@ -15,9 +14,9 @@ from textual.widgets.option_list import Option
 
 from engine.errors import display_name
 from tui.job_story import state_text
+from tui.widgets.job_status import STATE_COLOURS
 
 MOST_JOBS = 30
-_COLOURS = {"finished": "green", "failed": "red", "crashed": "red", "cancelled": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,6 @@ def local_time(created: str, form: str = "%m-%d %H:%M") -> str:
         return datetime.fromisoformat(created).astimezone().strftime(form)
     except ValueError:
         return display_name(created)
-
-
-def training_title(payload: Mapping[str, Any]) -> str:
-    """Return what a training was asked for: its name if it has one, else model and backbone."""
-    name = str(payload.get("name") or "")
-    model = f"{payload.get('model', '')} · {payload.get('backbone', '')}".strip(" ·")
-    return f"{name} ({payload.get('model', '')})" if name else model
 
 
 class JobList(OptionList):
@@ -93,9 +85,9 @@ class JobList(OptionList):
     def _prompt(line: JobLine) -> Text:
         return Text.assemble(
             (local_time(line.created) + " ", "dim"),
-            (state_text(line.state), _COLOURS.get(line.state, "cyan")),
+            (state_text(line.state), STATE_COLOURS.get(line.state, "cyan")),
             " ",
-            display_name(line.title),
+            line.title,
             no_wrap=True,
             overflow="ellipsis",
         )

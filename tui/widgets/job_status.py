@@ -15,7 +15,8 @@ from engine.errors import display_name
 from tui.i18n import say, t
 from tui.job_story import ENDED, JobStory, duration_text, state_text
 
-_MARKS = {"finished": ("✔", "green"), "failed": ("✖", "red"), "crashed": ("✖", "red"), "cancelled": ("■", "yellow")}
+STATE_MARKS = {"finished": "✔", "failed": "✖", "crashed": "✖", "cancelled": "■", "queued": "○"}
+STATE_COLOURS = {"finished": "green", "failed": "red", "crashed": "red", "cancelled": "yellow"}
 _METRICS = (("srcc", "SRCC"), ("plcc", "PLCC"), ("mae", "MAE"), ("rmse", "RMSE"), ("r2", "R²"), ("n", "n"))
 _PARTS = {"test": "story.part_test", "cv": "story.part_cv", "baseline": "story.part_baseline"}
 _BAR = 60
@@ -70,7 +71,7 @@ class JobStatus(Vertical):
             state: the job's state, one of `tui.job_story.STATES`.
             story: what its events told so far.
         """
-        mark, colour = _MARKS.get(state, ("●", "cyan"))
+        mark, colour = STATE_MARKS.get(state, "●"), STATE_COLOURS.get(state, "cyan")
         line = Text.assemble((f"{mark} {state_text(state)}", colour), "  ", (display_name(title), "bold"))
         self._put("#status-line", line)
         self._put("#status-progress", None if state in ENDED else _bar(story, min(_BAR, self.content_size.width)))
