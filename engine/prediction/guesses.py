@@ -48,6 +48,7 @@ def write_guesses(
     guesses: Mapping[str, Guess],
     *,
     stamps: Mapping[str, Stamp] | None = None,
+    complete: bool = True,
 ) -> None:
     """Write a model's first guesses, all at once; what it had is replaced.
 
@@ -56,11 +57,13 @@ def write_guesses(
         model_id: the model; guesses of models that are gone are removed on the way.
         guesses: photo's name → guess.
         stamps: what the photos were when they were guessed; None looks at them now. A photo without one is left out.
+        complete: whatever the model has learned from is among them, held out; else photos with a score get no further
+            guess, because nobody knows which of them it has learned from.
 
     Raises:
         BeholderError: the disk is full or read-only.
     """
-    file = GuessFile(complete=True)
+    file = GuessFile(complete=complete)
     for name, guess in guesses.items():
         stamp = Stamp.of(workspace.data / name) if stamps is None else stamps.get(name)
         if stamp is not None:

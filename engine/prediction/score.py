@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from engine.features.backbones import get_backbone
 from engine.features.cache import FeatureCache
 from engine.features.extract import Embedded, embed
 from engine.images import find_images
+from engine.models.base import Features, Scorer, Scores, Uncertain
 from engine.models.bundle import Bundle, BundleInfo, load_bundle
 from engine.models.damaged import damaged_model
 from engine.prediction.guesses import NewGuesses
@@ -142,13 +143,33 @@ def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[tu
     return photos, lost
 
 
+def _weights(bundle: Bundle) -> str:
+    """Return the weights of the bundle's network: a tuned one lies in the bundle itself."""
+    weights = str(bundle.manifest["weights"])
+    if not bundle.manifest.get("tuned"):
+        return weights
+    if weights not in bundle.manifest["files"]:
+        raise ValueError(f"there is no {weights} in it")
+    return str(bundle.info.path / weights)
+
+
+def _half_widths(interval: Mapping[str, Any], scorer: Scorer) -> Callable[[Features], Scores]:
+    """Return what gives each photo's half width: the same for all, or by the model's own doubt."""
+    half, factor = float(interval["halfwidth"]), interval.get("factor")
+    if factor is None or not isinstance(scorer, Uncertain):
+        return lambda vectors: np.full(len(vectors), half)
+    by_doubt = float(factor)
+    return lambda vectors: by_doubt * scorer.spread(vectors)
+
+
 def _score(
     workspace: Workspace, bundle: Bundle, photos: Sequence[Path], should_stop: StopCheck
 ) -> Iterator[Prediction | Progress | Notice]:
     manifest, model_id = bundle.manifest, bundle.info.model_id
     try:
-        half, weights = float(manifest["interval"]["halfwidth"]), str(manifest["weights"])
+        half = _half_widths(manifest["interval"], bundle.scorer)
         scale, made_with = Scale(*manifest["scale"]), manifest["fingerprint"]
+        weights = _weights(bundle)
     except (LookupError, TypeError, ValueError) as error:
         raise damaged_model(bundle.info.path / "manifest.json", f"{type(error).__name__}: {error}") from error
     backbone = get_backbone(bundle.info.backbone)
@@ -162,13 +183,15 @@ def _score(
 
     def rows() -> Iterator[Prediction]:
         good = [item.vector for item in waiting if item.vector is not None]
-        scores = iter(bundle.scorer.predict(np.stack(good)).tolist() if good else [])
+        vectors = np.stack(good) if good else np.zeros((0, backbone.width), np.float32)
+        scores = iter(zip(bundle.scorer.predict(vectors).tolist(), half(vectors).tolist(), strict=True) if good else ())
         for item in waiting:
             if item.vector is None:
                 yield Prediction(item.path, None, None, None, model_id, item.error, item.content_hash)
             else:
-                score = scale.clip(next(scores))
-                low, high = scale.clip(score - half), scale.clip(score + half)
+                raw, width = next(scores)
+                score = scale.clip(raw)
+                low, high = scale.clip(score - width), scale.clip(score + width)
                 yield Prediction(item.path, score, low, high, model_id, content_hash=item.content_hash)
         waiting.clear()
 

@@ -35,6 +35,7 @@ class Album:
         scored: the training set of the N scored photos over the whole album.
         unscored: name → its row of the album, of the readable photos without a score.
         stamps: what each readable photo was when its features were asked for.
+        fingerprint: of the features; see `engine.features.backbones.fingerprint`.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Album:
     scored: TrainingSet
     unscored: Mapping[str, int]
     stamps: Mapping[str, Stamp]
+    fingerprint: str
 
     def digest(self) -> str:
         """Return the hash that identifies the scored photos and their scores."""
@@ -102,6 +104,14 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
         )
     check_scores(entry.score for entry in entries if entry.score is not None)
     backbone = get_backbone(spec.backbone)
+    fingerprint = backbone.fingerprint(spec.weights)
+    if spec.weights == "none":
+        yield Notice(
+            Message(
+                "Random weights: {backbone} has learned nothing about pictures yet, as was asked.",
+                {"backbone": spec.backbone},
+            )
+        )
     scores = {workspace.data / entry.name: entry.score for entry in entries}
     names: list[str] = []
     hashes: list[str] = []
@@ -148,4 +158,4 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
         scale=(workspace.scale.low, workspace.scale.high),
     )
     known = {path.name: stamp for path, stamp in stamps.items() if stamp is not None}
-    return Album(tuple(names), tuple(hashes), scored, unscored, known)
+    return Album(tuple(names), tuple(hashes), scored, unscored, known, fingerprint)

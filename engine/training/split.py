@@ -110,7 +110,8 @@ def _bursts(directions: Features, taken: Seconds) -> Index:
     """Return the (P, 2) row numbers of photos of one burst."""
     pairs = burst_candidates(taken)
     cosines = np.einsum("ij,ij->i", directions[pairs[:, 0]], directions[pairs[:, 1]])
-    return pairs[cosines > BURST_ALIKE]
+    alike: Index = pairs[cosines > BURST_ALIKE]
+    return alike
 
 
 def _pairs(directions: Features, alike: float) -> Index:

@@ -47,7 +47,7 @@ def test_training_follows_a_job_and_prints_its_result(run: Run, workspace_with_m
     result = json.loads(out)
     assert {"model_id", "model", "backbone", "n", "metrics", "baseline", "seconds"} <= set(result)
     assert (result["model"], result["n"]) == ("random-forest", 30)
-    assert set(result["metrics"]["test"]) == {"srcc", "plcc", "mae", "rmse", "r2", "n"}
+    assert set(result["metrics"]["test"]) == {"srcc", "plcc", "kendall", "mae", "rmse", "r2", "n"}
     assert {row["name"] for row in _models(run, workspace)} == {"first", "wood"}
 
     jobs = json.loads(run("-w", workspace.root, "jobs", "list", "--json")[1])
