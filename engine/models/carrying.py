@@ -122,7 +122,7 @@ def _try_out(part: Path) -> None:
 def _elsewhere(error: DamagedFile, part: Path, folder: Path) -> DamagedFile:
     """Return the error about the person's folder: the hidden copy that it names is gone."""
     values = {
-        key: folder / value.relative_to(part) if isinstance(value, Path) and value.is_relative_to(part) else value
+        key: type(value)(str(value).replace(str(part), str(folder))) if isinstance(value, str | Path) else value
         for key, value in {**error.message.values, **error.remedy.values}.items()
     }
     remedy = "Import only models that beholder made and that arrived whole; nothing was copied."
@@ -214,9 +214,10 @@ def _plain_file(home: int, folder: Path, name: str) -> Iterator[BinaryIO]:
     finally:
         if place != home:
             os.close(place)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise damaged_model(folder / name, "no plain file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise damaged_model(folder / name, "no plain file")
         yield file
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import BeholderError, DamagedFile, UsageError
+from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.models.damaged import damaged_model
 from engine.models.manifest_check import MANIFEST_NAME
 from engine.storage import content_hash
@@ -74,12 +74,17 @@ def load_scorer(folder: Path, manifest: Mapping[str, Any]) -> Scorer:
         raise damaged_model(folder / MANIFEST_NAME, f"there is no model family {manifest['model']}")
     try:
         return scorer_class(manifest["model"]).load(folder)
+    except NotFound as error:
+        raise damaged_model(error.message.values.get("path", folder), "it is missing") from error
     except BROKEN as error:
         raise damaged_model(folder, f"{type(error).__name__}: {error}") from error
 
 
 def check_golden(folder: Path, manifest: Mapping[str, Any], scorer: Scorer) -> int:
     """Let the scorer predict the bundle's golden rows again.
+
+    Args:
+        folder: the bundle's folder. manifest: its manifest. scorer: what `load_scorer` gave.
 
     Returns:
         How many there are.
