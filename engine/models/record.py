@@ -23,6 +23,7 @@ class Guessed:
         given: the person's score. predicted: the model's, clipped to the scale.
         part: ``train``, ``validation`` or ``test`` of the split.
         held_out: the prediction is of a model that never saw the photo's group; False for what it learned from.
+        group: number of the photo's group in that training, for intervals that count a burst once; None if unknown.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Guessed:
     predicted: float
     part: str
     held_out: bool
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def read_record(folder: Path) -> Record:
                 float(item["predicted"]),
                 str(item["part"]),
                 bool(item["held_out"]),
+                None if item.get("group") is None else int(item["group"]),
             )
             for item in content["guesses"]
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import Message, NotEnoughData, UsageError
-from engine.metrics import Metrics, evaluate, paired_difference
+from engine.metrics import Groups, Metrics, evaluate, paired_difference
 from engine.models.bundle import BundleInfo, read_manifest
 from engine.models.record import Guessed, read_record
 from engine.workspace import Workspace
@@ -28,7 +28,7 @@ class Gap:
 
     Args:
         difference: the left model's value minus the right one's; a model that says the same of all has SRCC 0 here.
-        low, high: ends of its 95 % interval, by paired bootstrap over the shared photos.
+        low, high: ends of its 95 % interval, by paired bootstrap over groups of look-alikes.
     """
 
     difference: float
@@ -152,11 +152,9 @@ def compare_bundles(workspace: Workspace, left: BundleInfo, right: BundleInfo) -
         )
     given = np.array([ours[name].given for name in shared])
     said = np.array([ours[name].predicted for name in shared]), np.array([theirs[name].predicted for name in shared])
+    groups = _groups([ours[name] for name in shared], [theirs[name] for name in shared])
     metrics = evaluate(given, said[0]), evaluate(given, said[1])
-    gaps = {
-        "srcc": Gap(*paired_difference(given, *said, metric="srcc")),
-        "mae": Gap(*paired_difference(given, *said, metric="mae")),
-    }
+    gaps = {metric: Gap(*paired_difference(given, *said, groups, metric=metric)) for metric in ("srcc", "mae")}
     verdict, better = _judge((left, right), metrics, gaps)
     widest = sorted(range(len(shared)), key=lambda row: (-abs(said[0][row] - said[1][row]), shared[row]))
     return Difference(
@@ -190,6 +188,16 @@ def _held_out(info: BundleInfo) -> dict[str, Guessed]:
             model=label(info),
         )
     return found
+
+
+def _groups(*records: list[Guessed]) -> Groups | None:
+    """Return the shared photos' groups as one of the trainings saw them, the stricter one; None if none kept them."""
+    known = [
+        np.array([guess.group for guess in record], np.int64)
+        for record in records
+        if all(guess.group is not None for guess in record)
+    ]
+    return min(known, key=lambda groups: np.unique(groups).size, default=None)
 
 
 def _judge(

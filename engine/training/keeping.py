@@ -154,10 +154,12 @@ def _record(training: Training) -> Record:
         measured.predicted.tolist(),
         training.plan.part_names(),
         measured.held_out.tolist(),
+        album.scored.groups.tolist(),
         strict=True,
     )
     guesses = (
-        Guessed(name, given, round(predicted, 6), part, held_out) for name, given, predicted, part, held_out in columns
+        Guessed(name, given, round(predicted, 6), part, held_out, group)
+        for name, given, predicted, part, held_out, group in columns
     )
     return Record(measured.curve, tuple(guesses))
 

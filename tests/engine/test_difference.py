@@ -8,7 +8,7 @@ import pytest
 from engine.errors import NotEnoughData, UsageError
 from engine.prediction.difference import DISAGREEMENTS, compare_bundles
 from engine.workspace import Workspace
-from tests.engine.made_bundles import made_bundle, said
+from tests.engine.made_records import made_bundle, said
 
 NAMES = [f"{number}.jpg" for number in range(120)]
 GIVEN = np.random.default_rng(0).uniform(0, 100, 120)
@@ -66,6 +66,27 @@ def test_one_that_ranks_better_but_lies_farther_off_is_not_simply_called_better(
     assert found.better == ranks.model_id
     assert "ranks ranks 120 photos clearly better" in str(found.verdict)
     assert "but near comes closer" in str(found.verdict)
+
+
+def test_a_burst_counts_once(workspace):
+    # one lucky burst of 40 look-alikes: as single photos they would prove a lot
+    other = noisy(20, 3)
+    left_errors = np.where(np.arange(120) < 40, 1.0, 20.0)
+    left = GIVEN + left_errors * np.random.default_rng(4).normal(size=120)
+    groups = [0] * 40 + list(range(1, 81))
+    alone = compare_bundles(
+        workspace,
+        made_bundle(workspace, said(NAMES, GIVEN, left)),
+        made_bundle(workspace, said(NAMES, GIVEN, other)),
+    )
+    whole = compare_bundles(
+        workspace,
+        made_bundle(workspace, said(NAMES, GIVEN, left, groups=groups)),
+        made_bundle(workspace, said(NAMES, GIVEN, other)),
+    )
+    assert whole.gaps["mae"].difference == alone.gaps["mae"].difference
+    widths = [found.gaps["mae"].high - found.gaps["mae"].low for found in (alone, whole)]
+    assert widths[1] > 1.3 * widths[0]
 
 
 def test_a_model_that_says_the_same_of_all_has_no_rank_correlation(workspace):
