@@ -20,13 +20,17 @@ _METRICS = (("srcc", "SRCC"), ("plcc", "PLCC"), ("kendall", "τ"), ("mae", "MAE"
 
 def compare_table(difference: Difference) -> Table:
     """Return the verdict, both models' metrics with their difference, and the photos they disagree on."""
-    whole = Table.grid(padding=(0, 0, 1, 0))
+    whole = Table.grid()
     whole.add_row(Text(say(difference.verdict), "bold"))
+    whole.add_row("")
     for letter, info in (("A", difference.left), ("B", difference.right)):
         whole.add_row(Text.assemble((f"{letter}  ", "bold"), model_title(info), (f"  {info.model_id}", "dim")))
+    whole.add_row("")
     whole.add_row(_metrics(difference))
+    whole.add_row("")
     whole.add_row(Text(t("models.compare_photos", n=difference.n), "dim"))
     if difference.photos:
+        whole.add_row("")
         photos = Table.grid(padding=(0, 1))
         photos.add_column(overflow="fold")
         for _ in range(3):
@@ -34,7 +38,7 @@ def compare_table(difference: Difference) -> Table:
         heads = (t("models.compare_given"), "A", "B")
         photos.add_row(Text(t("models.compare_disagree"), "dim"), *(Text(head, "dim") for head in heads))
         for photo in difference.photos:
-            values = (number(float(value)) for value in (photo.given, photo.left, photo.right))
+            values = (f"{photo.given:g}", f"{photo.left:.1f}", f"{photo.right:.1f}")
             photos.add_row(Text(display_name(photo.name)), *values)
         whole.add_row(photos)
     return whole

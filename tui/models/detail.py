@@ -28,7 +28,7 @@ def describe(info: BundleInfo, manifest: Mapping[str, Any], *, is_default: bool 
         manifest: the whole manifest; one of an older version may lack some parts.
         is_default: whether it predicts wherever no model is named.
     """
-    whole = Table.grid(padding=(0, 0, 1, 0))
+    whole = Table.grid()
     title = Text(model_title(info), "bold")
     if is_default:
         title.append("  " + t("models.is_default"), "yellow")
@@ -36,7 +36,9 @@ def describe(info: BundleInfo, manifest: Mapping[str, Any], *, is_default: bool 
     whole.add_row(title)
     if manifest.get("note"):
         whole.add_row(Text(display_name(str(manifest["note"])), "italic"))
+    whole.add_row("")
     whole.add_row(figures(manifest))
+    whole.add_row("")
     facts = Table.grid(padding=(0, 1))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -44,6 +46,7 @@ def describe(info: BundleInfo, manifest: Mapping[str, Any], *, is_default: bool 
         if value:
             facts.add_row(label, Text(display_name(value)))
     whole.add_row(facts)
+    whole.add_row("")
     whole.add_row(Text(t("models.columns"), "dim"))
     return whole
 

@@ -39,7 +39,8 @@ from tui.widgets.score_table import Column, ScoreTable
 if TYPE_CHECKING:
     from tui.screens.predict import PredictScreen
 
-_SORTS = {"date": "created", "name": "name", "model": "family", "n": "n", "srcc": "SRCC", "mae": "MAE"}
+_SORTS = ("date", "name", "model", "n", "srcc", "mae")
+_LARGEST_FIRST = ("date", "n", "srcc")
 
 
 @dataclass
@@ -160,7 +161,7 @@ class ModelsScreen(ModelActions):
         shown = filtered_bundles(sorted_bundles(self._bundles, self._sort, self._reverse), self._filter)
         self.set_class(not self._bundles, "-none")
         table = self.query_one(BundleTable)
-        table.show_order(self._sort, reverse=self._reverse)
+        table.show_order(self._sort, reverse=self._reverse != (self._sort in _LARGEST_FIRST))
         table.set_rows(shown)
         note = t("models.found", n=len(shown), total=len(self._bundles)) if shown else t("models.none_found")
         self.query_one(FilterBar).note(note)
@@ -238,8 +239,7 @@ class ModelsScreen(ModelActions):
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        keys = list(_SORTS)
-        self._sort_by(keys[(keys.index(self._sort) + 1) % len(keys)])
+        self._sort_by(_SORTS[(_SORTS.index(self._sort) + 1) % len(_SORTS)])
 
     def action_turn(self) -> None:
         """Turn the order round."""
