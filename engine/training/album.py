@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,3 +160,19 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     )
     known = {path.name: stamp for path, stamp in stamps.items() if stamp is not None}
     return Album(tuple(names), tuple(hashes), scored, unscored, known, fingerprint)
+
+
+def restrict(album: Album, names: Sequence[str], groups: Mapping[str, int]) -> Album:
+    """Return the album with only these photos scored, in this order, and these groups.
+
+    Args:
+        album: holds all of them.
+        names: names of scored photos.
+        groups: photo's name → number of its group.
+    """
+    row_of = {name: row for row, name in enumerate(album.names)}
+    rows = np.array([row_of[name] for name in names], np.int64)
+    numbers = np.array([groups[name] for name in names], np.int64)
+    scored = dataclasses.replace(album.scored.subset(rows), groups=numbers)
+    hashes = tuple(album.hashes[row] for row in rows)
+    return dataclasses.replace(album, names=tuple(names), hashes=hashes, scored=scored)
