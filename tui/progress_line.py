@@ -96,6 +96,11 @@ def _line(event: Mapping[str, Any]) -> str:
     done, total = event.get("done"), event.get("total")
     if done is None:
         return f"{name} …"
+    if event["phase"] == "download":  # counted in bytes
+        done, total = round(done / 1e6, 1), round(total / 1e6, 1) if total else None
+        rate = event.get("rate")
+        event = {**event, "phase": f"{name} (MB)", "rate": rate / 1e6 if rate else None}
+        name = str(event["phase"])
     parts = [name]
     if total:
         filled = min(int(_BAR * done / total), _BAR)

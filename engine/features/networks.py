@@ -69,7 +69,11 @@ class PreLogits(nn.Module):
 def _mean_and_std(maps: Tensor) -> list[Tensor]:
     mean = maps.mean(dim=(2, 3))
     away = maps - mean[:, :, None, None]
-    return [mean, (away * away).mean(dim=(2, 3)).sqrt()]
+    variance = (away * away).mean(dim=(2, 3))
+    if variance.requires_grad:
+        # The root's slope at 0 is infinite: one channel that is flat over a picture would end a training.
+        return [mean, torch.where(variance > 0, variance, 1.0).sqrt() * (variance > 0)]
+    return [mean, variance.sqrt()]
 
 
 def build_classifier(backbone: Backbone) -> nn.Module:

@@ -118,7 +118,7 @@ def find_weights(backbone: str, source: WeightsFile, weights: str = "default") -
     if weights == "none":
         return Weights(None, f"random-{RANDOM_SEED}")
     if weights != "default":
-        return Weights(*_hashed(_named(weights)))
+        return Weights(*_hashed(named_file(weights)))
     path = own_file(backbone, source)
     if path is None:
         raise _missing(backbone, source)
@@ -135,9 +135,14 @@ def find_weights(backbone: str, source: WeightsFile, weights: str = "default") -
     return Weights(path, digest, original=True)
 
 
-def _named(weights: str) -> Path:
+def named_file(weights: str) -> Path:
+    """Return the weights file that a person named.
+
+    Raises:
+        NotFound: there is no such file. UsageError: it is of another kind.
+    """
     path = Path(weights).expanduser()
-    if path.suffix.lower() not in {".safetensors", ".pth", ".pt"}:
+    if path.suffix.lower() not in {".safetensors", ".pth", ".pt", ".bin"}:
         raise UsageError(
             "“{weights}” is not a kind of weights.",
             remedy="Write default, none, or the path of a .safetensors or .pth file.",
