@@ -145,6 +145,7 @@ def build() -> typer.Typer:
         jobs,
         models,
         predict,
+        report,
         scores,
         train,
         trash,
@@ -160,6 +161,6 @@ def build() -> typer.Typer:
         options_metavar=t("cli.help.options_place"),
         subcommand_metavar=t("cli.help.command_place"),
     )
-    for group in (demo, workspace, importing, scores, trash, backbones, train, jobs, models, predict, doctor):
+    for group in (demo, workspace, importing, scores, trash, backbones, train, jobs, models, predict, report, doctor):
         group.register(app)
     return app

@@ -18,7 +18,20 @@ from tui.i18n import t
 
 _INDENT = "  "
 # The order in which a newcomer meets them; typer would put the groups last.
-_ORDER = ("demo", "init", "import", "scores", "trash", "backbones", "train", "jobs", "models", "predict", "doctor")
+_ORDER = (
+    "demo",
+    "init",
+    "import",
+    "scores",
+    "trash",
+    "backbones",
+    "train",
+    "jobs",
+    "models",
+    "predict",
+    "report",
+    "doctor",
+)
 
 
 def add_command(
