@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +23,7 @@ from engine.models.bundle import new_model_id
 from engine.models.damaged import damaged_model
 from engine.models.finding import list_bundles
 from engine.models.manifest import BundleInfo, manifest_of, read_info, read_manifest_file
-from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, MODEL_ID
+from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, MODEL_ID, is_plain
 from engine.models.part_folder import already_there, part_folder
 from engine.models.record import RECORD_NAME, read_record
 from engine.models.soundness import GOLDEN_NAME, check_golden, check_hash, load_scorer
@@ -35,7 +35,6 @@ _MOST_FILES = 64
 _JSON_BYTES = 64 << 20
 _GOLDEN_BYTES = 64 << 20
 _CHUNK = 1 << 20
-_BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 
 
 class AlreadyHere(NotFound):
@@ -114,7 +113,11 @@ def import_bundle(
 
 def _try_out(part: Path) -> None:
     manifest = read_manifest_file(part)
-    read_record(part)
+    record = read_record(part)
+    if not all(is_plain(dict(event)) for event in record.events) or not all(
+        is_plain(asdict(guess)) for guess in record.guesses
+    ):
+        raise damaged_model(part / RECORD_NAME, "it holds more than texts and numbers")
     if check_golden(part, manifest, load_scorer(part, manifest)) == 0:
         raise damaged_model(part / GOLDEN_NAME, "it holds no rows")
 
@@ -162,8 +165,6 @@ def _sizes(home: int, folder: Path, manifest: Mapping[str, Any]) -> dict[str, in
     names = manifest["files"]
     if manifest["model"] not in FAMILIES:
         raise damaged_model(folder / MANIFEST_NAME, f"there is no model family {manifest['model']}")
-    if not _BACKBONE.fullmatch(manifest["backbone"]):
-        raise damaged_model(folder / MANIFEST_NAME, f"there is no backbone {manifest['backbone']}")
     if GOLDEN_NAME not in names or len(names) > _MOST_FILES:
         raise damaged_model(folder / MANIFEST_NAME, f"{len(names)} files")
     sizes = {}

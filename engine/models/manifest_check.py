@@ -18,6 +18,8 @@ _DEEPEST = 40
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # a model's own files, and those of the prior it begins from
 FILE_NAME = re.compile(r"(prior/)?[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_FAMILY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_BACKBONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Check = Callable[[Any], bool]
@@ -108,6 +110,10 @@ def _text(longest: int) -> Check:
     return lambda value: isinstance(value, str) and len(value) <= longest
 
 
+def _word(pattern: re.Pattern[str]) -> Check:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53
 
@@ -139,15 +145,16 @@ def _scale(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_number, value)) and value[0] < value[1]
 
 
-def _plain(value: Any) -> bool:
-    """Say whether this is a table of short texts and numbers."""
+def is_plain(value: Any) -> bool:
+    """Say whether this is a table of short texts and finite numbers."""
     return isinstance(value, dict) and all(
         item is None or isinstance(item, bool) or _number(item) or _text(_TEXT)(item) for item in value.values()
     )
 
 
 def _coverage(value: Any) -> bool:
-    return _plain(value) and all(_number(value[key]) for key in ("coverage", "halfwidth") if key in value)
+    keys = ("coverage", "halfwidth", "factor")
+    return isinstance(value, dict) and all(value.get(key) is None or _number(value[key]) for key in keys)
 
 
 def _spec(value: Any) -> bool:
@@ -167,8 +174,8 @@ def _object(value: Any) -> bool:
 
 _NEEDED: Mapping[str, Check] = {
     "name": _text(NAME_LENGTH),
-    "model": _text(NAME_LENGTH),
-    "backbone": _text(NAME_LENGTH),
+    "model": _word(_FAMILY),
+    "backbone": _word(_BACKBONE),
     "created": _text(100),
     "n": lambda value: _whole(value) and value >= 0,
     "scale": _scale,
@@ -191,6 +198,6 @@ _KNOWN: Mapping[str, Check] = {
     "baselines": _by_part,
     "leaked": _by_part,
     "details": _object,
-    "versions": _plain,
+    "versions": is_plain,
     "prior": _prior,
 }

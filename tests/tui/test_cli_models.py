@@ -120,7 +120,7 @@ def test_models_are_shown_by_name_and_prefix_and_go_to_the_trash(run: Run, works
     workspace = workspace_with_model
     at = ("-w", workspace.root, "models")
     (row,) = _models(run, workspace)
-    assert set(row) == {"model_id", "name", "model", "backbone", "created", "n", "metrics"}
+    assert {"model_id", "name", "model", "backbone", "created", "n", "metrics"} <= set(row)
     for ref in ("first", "latest", "best", row["model_id"][:-2]):
         manifest = json.loads(run(*at, "show", ref, "--json")[1])
         assert manifest["model_id"] == row["model_id"]

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 def predict(
     context: typer.Context,
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help=t("cli.predict.paths"))],
-    model: Annotated[str, typer.Option("--model", metavar="ID", help=t("cli.predict.model"))] = "best",
+    model: Annotated[str, typer.Option("--model", metavar="ID", help=t("cli.predict.model"))] = "default",
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=t("cli.predict.out"))] = None,
     form: Annotated[
         Form | None, typer.Option("--format", metavar="table|csv|json|jsonl", help=t("cli.predict.format"))
