@@ -16,8 +16,8 @@ from engine.errors import NotFound
 from engine.storage import content_hash, copy_file, disk_errors, move_to_free, sync_folder
 from engine.workspace import Workspace
 
-_KINDS = {"photos": "photo", "models": "model"}
-_MODEL = re.compile(r"(.+)-[0-9a-f]{4}")
+_KINDS = {"photos": "photo", "models": "model", "jobs": "job"}
+_TAGGED = re.compile(r"(.+)-[0-9a-f]{4}")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class TrashItem:
 
     Args:
         path: where it lies; a file or a folder.
-        name: what it was called: a photo's file name, a model's id.
-        kind: ``photo`` or ``model``.
+        name: what it was called: a photo's file name, a model's or job's id.
+        kind: ``photo``, ``model`` or ``job``.
         bytes: how much room emptying the trash would win.
         time: ISO time in UTC at which it came here.
     """
@@ -185,7 +185,7 @@ def _item(path: Path, kind: str) -> TrashItem:
     status = path.lstat()
     size = status.st_size if not path.is_dir() or path.is_symlink() else _size(path)
     time = datetime.fromtimestamp(status.st_ctime, UTC).isoformat(timespec="milliseconds")
-    match = _MODEL.fullmatch(path.name) if kind == "model" else None
+    match = _TAGGED.fullmatch(path.name) if kind in {"model", "job"} else None
     return TrashItem(path, match[1] if match else path.name, kind, size, time)
 
 

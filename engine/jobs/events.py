@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self
 
-from engine.events import Event, Progress
+from engine.events import Event, Progress, StepLoss
 from engine.storage import disk_error, disk_errors
 
 EVENTS_NAME = "events.jsonl"
@@ -105,7 +105,7 @@ class LineWriter:
 
 
 class EventWriter:
-    """Write a job's events; of frequent progress at most ten a second are kept, the last one always.
+    """Write a job's events; of frequent progress and steps at most ten a second are kept, the last progress always.
 
     Args:
         path: ``events.jsonl``; when it exists, the numbers go on from its last event.
@@ -125,7 +125,7 @@ class EventWriter:
         self._seq = int(last.get("seq", 0)) if last else 0
         self._clock, self._timer = clock, timer
         self._waiting: Progress | None = None
-        self._wrote_progress = -math.inf
+        self._wrote_progress = self._wrote_step = -math.inf
 
     def write(self, event: Event | Mapping[str, Any]) -> None:
         """Write one event, with its number and time.
@@ -141,6 +141,10 @@ class EventWriter:
             if event.done == event.total or self._timer() - self._wrote_progress >= _PROGRESS_EVERY:
                 self.flush()
             return
+        if isinstance(event, StepLoss):
+            if self._timer() - self._wrote_step < _PROGRESS_EVERY:
+                return  # a small head takes thousands of steps a second
+            self._wrote_step = self._timer()
         self.flush()
         self._append(event.to_dict() if isinstance(event, Event) else event)
 
@@ -216,3 +220,26 @@ def last_line(path: Path) -> dict[str, Any] | None:
                     length *= 4
         except FileNotFoundError:
             return None
+
+
+def last_lines(path: Path, length: int = _TAIL) -> list[dict[str, Any]]:
+    """Return the whole JSON objects among the last bytes of a file, in order; none of a file that is missing.
+
+    Args:
+        path: the file.
+        length: how many bytes are looked at.
+
+    Raises:
+        BeholderError: the file is there but can't be read.
+    """
+    with disk_errors(path):
+        try:
+            with path.open("rb") as lines:
+                size = lines.seek(0, os.SEEK_END)
+                start = max(size - length, 0)
+                lines.seek(start)
+                data = lines.read(size - start)
+        except FileNotFoundError:
+            return []
+    pieces = data.split(b"\n")[1 if start else 0 : -1]
+    return [value for piece in pieces if (value := _parse(piece)) is not None]

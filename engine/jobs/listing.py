@@ -12,12 +12,16 @@ from typing import Any
 
 from engine.errors import BeholderError, NotFound, UsageError
 from engine.jobs import lock
-from engine.jobs.events import ENDS, EVENTS_NAME, iso_time, last_line, now_utc
+from engine.jobs.events import ENDS, EVENTS_NAME, iso_time, last_line, last_lines, now_utc
 from engine.storage import disk_errors
 from engine.workspace import Workspace
 
 CANCEL_NAME = "cancel"
+FINISH_NAME = "finish"
+CHECKPOINT_NAME = "checkpoint"
+RESUMABLE = frozenset({"train", "compare", "tune"})
 SILENT_AFTER = 30.0  # seconds
+_TELLING = frozenset({"phase", "progress", "epoch", "waiting"})  # events that say how far a job is
 
 
 class JobState(StrEnum):
@@ -48,6 +52,8 @@ class JobInfo:
         created: ISO 8601, UTC.
         model_id: the model that it made or used, once it finished.
         payload: what was asked.
+        latest: its last event that says how far it is (``phase``, ``progress``, ``epoch`` or ``waiting``), while it
+            lives.
     """
 
     job_id: str
@@ -56,6 +62,13 @@ class JobInfo:
     created: str
     model_id: str | None
     payload: Mapping[str, Any]
+    latest: Mapping[str, Any] | None = None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `engine.jobs.client.resume` can go on with it."""
+        stopped = self.state in {JobState.FAILED, JobState.CANCELLED, JobState.CRASHED}
+        return stopped and self.kind in RESUMABLE
 
 
 def job_folder(workspace: Workspace, job_id: str) -> Path:
@@ -80,7 +93,7 @@ def _state(folder: Path, now: datetime, silent_after: float) -> tuple[JobState, 
     if not held:
         asked = (folder / CANCEL_NAME).exists()
         return (JobState.CANCELLED if asked else JobState.CRASHED), last
-    if last is None:
+    if last is None or kind == "waiting":
         return JobState.QUEUED, last
     quiet = (now - _moment(last, now)).total_seconds()
     return (JobState.SILENT if quiet > silent_after else JobState.RUNNING), last
@@ -124,7 +137,16 @@ def _info(folder: Path) -> JobInfo | None:
         kind, created, payload = "?", iso_time(_made(folder)), {}
     result = last.get("result") if last and state is JobState.FINISHED else None
     model_id = result.get("model_id") if isinstance(result, dict) else None
-    return JobInfo(folder.name, kind, state, created, str(model_id) if model_id else None, payload)
+    latest = _latest(folder) if state.alive else None
+    return JobInfo(folder.name, kind, state, created, str(model_id) if model_id else None, payload, latest)
+
+
+def _latest(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        lines = last_lines(folder / EVENTS_NAME)
+    except BeholderError:
+        return None
+    return next((line for line in reversed(lines) if line.get("type") in _TELLING), None)
 
 
 def _made(folder: Path) -> datetime:

@@ -29,8 +29,13 @@ def take(folder: Path) -> int | None:
     Raises:
         BeholderError: the folder can't be written.
     """
-    with disk_errors(folder):
-        handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    return take_file(folder / LOCK_NAME)
+
+
+def take_file(path: Path) -> int | None:
+    """Take the lock that a file is; see `take`."""
+    with disk_errors(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

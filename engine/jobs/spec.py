@@ -15,7 +15,7 @@ from engine.errors import DamagedFile, UsageError
 from engine.storage import disk_errors, write_bytes
 
 SPEC_NAME = "spec.json"
-Kind = Literal["train", "predict"]
+Kind = Literal["train", "predict", "compare", "tune"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -30,13 +30,13 @@ class PredictRequest(BaseModel):
     """Which photos a prediction job scores, and with which model.
 
     Args:
-        model: a model's id, unique prefix or name, ``latest`` or ``best``.
+        model: a model's id, unique prefix or name, ``latest``, ``best`` or ``default``.
         paths: files and folders; made absolute, because the worker lives in another folder.
         recursive: whether folders inside folders count.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    model: str = "best"
+    model: str = "default"
     paths: Annotated[list[Annotated[str, PlainValidator(_absolute)]], Field(min_length=1)]
     recursive: bool = True
 
@@ -49,6 +49,7 @@ class JobSpec(BaseModel):
         kind: what sort of work it is.
         created: ISO 8601, UTC.
         payload: the validated fields of that kind of work.
+        queue: whether it waits until the device that it trains on is free; predictions never wait.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class JobSpec(BaseModel):
     kind: Kind
     created: str
     payload: dict[str, Any]
+    queue: bool = True
 
 
 def new_job_id(kind: str, moment: datetime, token: str) -> str:
@@ -83,12 +85,16 @@ def check_payload(kind: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     try:
         if kind == "predict":
             return PredictRequest.model_validate(dict(payload)).model_dump()
-        from engine.training.spec import TrainSpec
+        from engine.training.spec import CompareSpec, TrainSpec, TuneSpec
 
-        train = TrainSpec.model_validate(dict(payload)).model_dump(mode="json")
-        if train["weights"] not in {"default", "none"}:
-            train["weights"] = _absolute(train["weights"])
-        return train
+        kinds: Mapping[str, type[BaseModel]] = {"train": TrainSpec, "compare": CompareSpec, "tune": TuneSpec}
+        checked = kinds[kind].model_validate(dict(payload)).model_dump(mode="json")
+        training = checked["base"] if kind == "tune" else checked
+        if training["weights"] not in {"default", "none"}:
+            training["weights"] = _absolute(training["weights"])
+        if checked.get("storage"):
+            checked["storage"] = _absolute(checked["storage"])
+        return checked
     except ValidationError as error:
         raise UsageError(
             "This {kind} job can't be started: {cause}.",

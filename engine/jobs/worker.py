@@ -6,23 +6,25 @@ import contextlib
 import faulthandler
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.errors import BeholderError, Interrupted, NeedMissing
 from engine.events import Event, Finished, ItemFailed, Notice, Progress, StopCheck, raise_if_stopped
 from engine.jobs import lock
-from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, LineWriter
-from engine.jobs.listing import CANCEL_NAME
+from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, LineWriter, read_lines
+from engine.jobs.listing import CANCEL_NAME, CHECKPOINT_NAME, FINISH_NAME
 from engine.workspace import Workspace
 
-Handler: TypeAlias = Callable[[Workspace, Mapping[str, Any], Path, StopCheck], Iterator[Event]]
-"""Does one kind of job: (workspace, payload, job folder, stop check) → events, the last one `Finished`."""
+if TYPE_CHECKING:
+    from engine.jobs.spec import JobSpec
+    from engine.models.base import FitControl
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds between two looks for the cancel file
@@ -30,25 +32,34 @@ _NICE = 5  # the face goes first
 
 
 class Stop:
-    """Knows whether the job should stop: somebody left a ``cancel`` file or sent SIGTERM.
+    """Knows whether the job should stop: somebody left a ``cancel`` file or sent SIGTERM; or should end early.
 
     Args:
-        cancel_file: its presence asks for a stop.
+        folder: the job's; a file ``cancel`` in it asks for a stop, a file ``finish`` for an early end.
         timer: tells seconds.
     """
 
-    def __init__(self, cancel_file: Path, timer: Callable[[], float] = time.monotonic) -> None:
-        self._file, self._timer = cancel_file, timer
+    def __init__(self, folder: Path, timer: Callable[[], float] = time.monotonic) -> None:
+        self._folder, self._timer = folder, timer
         self._next_look = float("-inf")
-        self._asked = False
+        self._asked = self._finish = False
         self.closing = False
 
     def __call__(self) -> bool:
         """Say whether to stop; cheap enough to ask for every photo."""
-        if not self._asked and self._timer() >= self._next_look:
-            self._next_look = self._timer() + _LOOK_EVERY
-            self._asked = self._file.exists()
+        self._look()
         return self._asked
+
+    def finish(self) -> bool:
+        """Say whether to end early and to keep what is best so far; as cheap."""
+        self._look()
+        return self._finish
+
+    def _look(self) -> None:
+        if self._timer() >= self._next_look:
+            self._next_look = self._timer() + _LOOK_EVERY
+            self._asked = self._asked or (self._folder / CANCEL_NAME).exists()
+            self._finish = self._finish or (self._folder / FINISH_NAME).exists()
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """Note the wish, and break off whatever runs, unless the job is writing its last event."""
@@ -57,13 +68,38 @@ class Stop:
             raise_if_stopped(self)
 
 
-def train(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:
-    """Train one model; the payload holds the fields of `TrainSpec`."""
+Handler: TypeAlias = Callable[[Workspace, Mapping[str, Any], Path, Stop], Iterator[Event]]
+"""Does one kind of job: (workspace, payload, job folder, stop check) → events, the last one `Finished`."""
+
+
+def _control(folder: Path, stop: Stop) -> FitControl:
     from engine.models.base import FitControl
+
+    return FitControl(should_stop=stop, should_finish=stop.finish, checkpoints=folder / CHECKPOINT_NAME)
+
+
+def train(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: Stop) -> Iterator[Event]:
+    """Train one model; the payload holds the fields of `TrainSpec`."""
     from engine.training.run import run_training
     from engine.training.spec import TrainSpec
 
-    yield from run_training(workspace, TrainSpec(**payload), control=FitControl(should_stop=should_stop))
+    yield from run_training(workspace, TrainSpec(**payload), control=_control(folder, stop))
+
+
+def compare(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: Stop) -> Iterator[Event]:
+    """Train several models under one split; the payload holds the fields of `CompareSpec`."""
+    from engine.training.compare import run_comparison
+    from engine.training.spec import CompareSpec
+
+    yield from run_comparison(workspace, CompareSpec(**payload), control=_control(folder, stop))
+
+
+def tune(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: Stop) -> Iterator[Event]:
+    """Search for better hyper-parameters; the payload holds the fields of `TuneSpec`."""
+    from engine.training.spec import TuneSpec
+    from engine.training.tune import run_search
+
+    yield from run_search(workspace, TuneSpec(**payload), control=_control(folder, stop))
 
 
 def predict(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:
@@ -91,7 +127,7 @@ def predict(workspace: Workspace, payload: Mapping[str, Any], folder: Path, shou
     yield Finished({"model_id": info.model_id, "n": count, "failed": failed})
 
 
-HANDLERS: Mapping[str, Handler] = {"train": train, "predict": predict}
+HANDLERS: Mapping[str, Handler] = {"train": train, "predict": predict, "compare": compare, "tune": tune}
 
 
 def run(folder: Path, lock_handle: int, handlers: Mapping[str, Handler] = HANDLERS) -> int:
@@ -106,7 +142,7 @@ def run(folder: Path, lock_handle: int, handlers: Mapping[str, Handler] = HANDLE
         The exit code; everything else stands in ``events.jsonl``.
     """
     lock.adopt(lock_handle)
-    stop = Stop(folder / CANCEL_NAME)
+    stop = Stop(folder)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.on_signal)
@@ -119,6 +155,8 @@ def run(folder: Path, lock_handle: int, handlers: Mapping[str, Handler] = HANDLE
         last, code = _work(folder, handlers, events, stop)
         events.write(last)
         events.close()
+        if isinstance(last, Finished):
+            shutil.rmtree(folder / CHECKPOINT_NAME, ignore_errors=True)  # as large as the model, and of no use now
     except BeholderError as error:
         # No event can say so any more: the log and the exit code must.
         _log.exception("the last event can't be written")
@@ -134,9 +172,12 @@ def _work(
 
     try:
         try:
-            events.write({"type": "started", "pid": os.getpid(), "pgid": os.getpgid(0)})
+            before, _ = read_lines(folder / EVENTS_NAME)
+            run_number = 1 + sum(event.get("type") == "started" for event in before)
+            events.write({"type": "started", "pid": os.getpid(), "pgid": os.getpgid(0), "run": run_number})
             spec = load_spec(folder)
             raise_if_stopped(stop)
+            _take_turn(folder, spec, events, stop)
             work = handlers[spec.kind](Workspace(folder.parents[2]), spec.payload, folder, stop)
             for event in work:
                 if isinstance(event, Finished):
@@ -165,6 +206,21 @@ def _work(
             job=folder.name,
         )
     return {"type": "failed", **fault.to_dict()}, fault.exit_code
+
+
+def _take_turn(folder: Path, spec: JobSpec, events: EventWriter, stop: Stop) -> None:
+    """Wait for the device that a training needs; the lock on it ends with this process."""
+    from engine.features.runtime import cache_folder
+    from engine.jobs.queue import QUEUED_KINDS, wait_for_device
+
+    if spec.queue and spec.kind in QUEUED_KINDS:
+        wait_for_device(
+            Workspace(folder.parents[2]),
+            spec,
+            folder=cache_folder() / "devices",
+            should_stop=stop,
+            tell=lambda behind: events.write({"type": "waiting", "behind": behind}),
+        )
 
 
 def main(arguments: Sequence[str], handlers: Mapping[str, Handler] = HANDLERS) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from typing import Any
 
 from engine.errors import NotFound
 from engine.events import CurvePoint, Event, Finished, ItemFailed, Message, Phase, StopCheck, raise_if_stopped
-from engine.jobs.worker import main
+from engine.jobs.listing import CHECKPOINT_NAME
+from engine.jobs.spec import KINDS
+from engine.jobs.worker import Handler, Stop, main
 from engine.workspace import Workspace
 
 _PACE = threading.Event()
@@ -94,8 +97,59 @@ def full(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: S
         yield Phase("fitting")
 
 
-WORK = {work.__name__: work for work in (curve, gate, busy, deaf, child, missing, fault, leave, greedy, nothing, full)}
+def native(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck) -> Iterator[Event]:
+    """Sit in a fit of scikit-learn that takes minutes and lets Python take no signal."""
+    import numpy as np
+    from sklearn.svm import SVR
+
+    random = np.random.default_rng(0)
+    photos, scores = random.normal(size=(20_000, 200)), random.normal(size=20_000)
+    yield Phase("fitting")
+    SVR(C=1e6, gamma=1e-3, tol=1e-12).fit(photos, scores)
+    (workspace.root / "fitted").touch()
+    yield Finished({})
+
+
+def early(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: Stop) -> Iterator[Event]:
+    """Count epochs until somebody asks for an early end; the best so far is the last one."""
+    yield Phase("fitting")
+    epoch = 0
+    while not stop.finish():
+        raise_if_stopped(stop)
+        epoch += 1
+        yield CurvePoint("epochs", epoch, "loss", 1 / epoch, 2 / epoch)
+        _PACE.wait(0.01)
+    yield Finished({"model_id": "m3", "epochs": epoch})
+
+
+def steps(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck) -> Iterator[Event]:
+    """Do four steps, each kept in the checkpoint; die after the second one the first time."""
+    yield Phase("fitting")
+    kept = folder / CHECKPOINT_NAME
+    kept.mkdir(exist_ok=True)
+    done = len(list(kept.iterdir()))
+    for step in range(done + 1, 5):
+        (kept / str(step)).write_text(str(os.getpid()))
+        yield CurvePoint("epochs", step, "loss", 1 / step, None)
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    yield Finished({"processes": sorted({file.read_text() for file in kept.iterdir()})})
+
+
+def place(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: StopCheck) -> Iterator[Event]:
+    """Write one's name down when one's turn comes, and work until the file of that name is there."""
+    with (workspace.root / "turns").open("a") as turns:
+        turns.write(f"{folder.name}\n")
+    yield Phase("fitting")
+    while not (workspace.root / folder.name).exists():
+        raise_if_stopped(stop)
+        _PACE.wait(0.02)
+    yield Finished({"model_id": folder.name})
+
+
+_ALL = (curve, gate, busy, deaf, child, missing, fault, leave, greedy, nothing, full, native, early, steps, place)
+WORK: Mapping[str, Handler] = {work.__name__: work for work in _ALL}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]
-    sys.exit(main(arguments, {"predict": WORK[name]}))
+    sys.exit(main(arguments, dict.fromkeys(KINDS, WORK[name])))

@@ -69,7 +69,9 @@ def test_a_job_runs_to_its_end_and_its_curve_can_be_read(workspace: Workspace) -
     assert [event["x"] for event in events if event["type"] == "curve"] == [1, 2, 3, 4, 5]
     info = client.find_job(workspace, "latest")
     assert (info.job_id, info.kind, info.state, info.model_id) == (job, "predict", "finished", "m1")
-    assert info.payload["model"] == "best"
+    assert events[0]["run"] == 1
+    assert info.latest is None
+    assert info.payload["model"] == "default"
 
 
 def test_paths_are_meant_from_where_the_person_is(
@@ -151,6 +153,16 @@ def test_cancel_ends_a_worker_that_does_not_look(workspace: Workspace) -> None:
     wait_for_event(workspace, job, "phase")
     assert client.cancel(workspace, job, grace=0.3) is JobState.CANCELLED
     assert types(workspace, job) == ["started", "phase", "cancelled"]
+
+
+def test_cancel_ends_a_fit_that_takes_no_signal(workspace: Workspace) -> None:
+    job = begin(workspace, "native")
+    wait_for_event(workspace, job, "phase")
+    pid = pid_of(workspace, job)
+    assert client.cancel(workspace, job) is JobState.CANCELLED
+    assert types(workspace, job) == ["started", "phase", "cancelled"]
+    assert not (workspace.root / "fitted").exists()
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the process to be gone")
 
 
 @pytest.mark.parametrize("work", ["deaf", "stopped"])
@@ -293,6 +305,10 @@ def test_a_wrong_order_is_refused_and_leaves_nothing(workspace: Workspace) -> No
         ("predict", {"paths": ["x"], "colour": 1}),
         ("train", {"model": "no-such-model"}),
         ("train", {"seed": "x"}),
+        ("compare", {"models": ["ridge", "no-such-model"]}),
+        ("compare", {"backbones": []}),
+        ("tune", {}),
+        ("tune", {"base": {"model": "svr"}, "trials": 0}),
     ):
         with pytest.raises(UsageError):
             client.start(workspace, kind, payload)
