@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,4 +45,27 @@ def load_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
             raise damaged_model(path, f"no “{name}” in it")
         if not np.isfinite(arrays[name]).all():
             raise damaged_model(path, f"“{name}” is not finite")
+    return arrays
+
+
+def load_shaped(path: Path, shapes: Mapping[str, Sequence[str | int]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a ``.safetensors`` file that fit together.
+
+    Args:
+        path: the file.
+        shapes: name → its dimensions; a letter stands for any length, the same in all arrays.
+
+    Raises:
+        DamagedFile: see `load_arrays`; also where an array holds no numbers of floating point or has another shape.
+        NotFound: there is no such file.
+    """
+    arrays = load_arrays(path, shapes)
+    known: dict[str, int] = {}
+    for name, shape in shapes.items():
+        array = arrays[name]
+        fits = array.ndim == len(shape) and array.dtype.kind == "f"
+        for side, actual in zip(shape, array.shape, strict=False):
+            fits = fits and actual == (known.setdefault(side, actual) if isinstance(side, str) else side)
+        if not fits:
+            raise damaged_model(path, f"“{name}” has an unexpected shape or type")
     return arrays

@@ -9,28 +9,37 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from engine.errors import DamagedFile
 from engine.events import CurvePoint, Event, raise_if_stopped
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
+from engine.models.settings import settings
 from engine.models.skops_file import load_estimator, save_estimator
+from engine.models.sound_trees import check_features, check_trees
 
-_TREES = 300
 _STEP = 25
-_TRUSTED = ("sklearn.tree._tree.Tree",)
+_FILE = "forest.skops"
+_TRUSTED = (
+    "sklearn.ensemble._forest.RandomForestRegressor",
+    "sklearn.tree._classes.DecisionTreeRegressor",
+    "sklearn.tree._tree.Tree",
+)
 _RECIPE, _ALONE = Recipe("random-forest"), FitControl()
 
 
 class RandomForest(OnFeatures):
-    """300 trees, √D features tried at each split, at least two photos in a leaf; a `Scorer`.
+    """By default 300 trees, √D features tried at each split, at least two photos in a leaf; a `Scorer`.
 
-    The curve shows the error on the photos a tree did not see (out of bag) and on the validation part.
+    The curve shows the error on the photos a tree did not see (out of bag) and on the validation part. Asked to finish
+    early it keeps the trees that have grown: a further one never makes a forest worse but by chance.
     """
 
     name: ClassVar[str] = "random-forest"
 
     def __init__(self, recipe: Recipe = _RECIPE) -> None:
+        chosen = settings(recipe)
+        self._wanted, self._leaf = int(chosen["trees"]), int(chosen["min_samples_leaf"])
+        self._tried = str(chosen["max_features"])
         self._forest: Any = None
-        self._oob_mae = 0.0
+        self._oob_mae: float | None = None
 
     def fit(
         self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
@@ -40,54 +49,67 @@ class RandomForest(OnFeatures):
 
         # sqrt(D) candidates are a fifth of the work of D/3 and, with thousands of correlated features, as good
         forest = RandomForestRegressor(
-            n_estimators=_STEP,
-            max_features="sqrt",
-            min_samples_leaf=2,
+            max_features=self._tried if self._tried in {"sqrt", "log2"} else float(self._tried),
+            min_samples_leaf=self._leaf,
             oob_score=True,
             warm_start=True,
             n_jobs=-1,
             random_state=data.seed,
         )
-        for trees in range(_STEP, _TREES + 1, _STEP):
+        for trees in [*range(_STEP, self._wanted, _STEP), self._wanted]:
             raise_if_stopped(control.should_stop)
             forest.set_params(n_estimators=trees)
             with warnings.catch_warnings():
                 # with few trees some photos have no out-of-bag guess yet
                 warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")
+                # with a single score there is no R², which nobody asks for
+                warnings.filterwarnings("ignore", message="R.2 score is not well-defined")
                 forest.fit(data.features, data.scores)
             self._oob_mae = float(np.abs(forest.oob_prediction_ - data.scores).mean())
             unseen = None
             if validation is not None and validation.scores.size:
                 unseen = float(np.abs(forest.predict(validation.features) - validation.scores).mean())
             yield CurvePoint("trees", float(trees), "mae", self._oob_mae, unseen)
+            if control.should_finish():
+                break
         self._forest = forest
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features."""
+        if self._forest is None:
+            raise ValueError("not fitted")
         guessed: Scores = np.asarray(self._forest.predict(features), np.float64)
         return guessed
 
     def details(self) -> dict[str, float | int | str]:
-        """Return the number of trees and the out-of-bag error."""
-        return {"trees": _TREES, "out_of_bag_mae": round(self._oob_mae, 6)}
+        """Return the number of trees and, after a fit, the out-of-bag error."""
+        found: dict[str, float | int | str] = {
+            "trees": len(self._forest.estimators_) if self._forest is not None else 0,
+            "max_features": self._tried,
+            "min_samples_leaf": self._leaf,
+        }
+        return found if self._oob_mae is None else {**found, "out_of_bag_mae": round(self._oob_mae, 6)}
 
     def save(self, folder: Path) -> None:
         """Write ``forest.skops``."""
+        if self._forest is None:
+            raise ValueError("not fitted")
         # one thread predicts a handful of photos faster than a pool starts
         self._forest.set_params(n_jobs=1, warm_start=False)
-        save_estimator(folder / "forest.skops", self._forest)
+        save_estimator(folder / _FILE, self._forest)
 
     @classmethod
     def load(cls, folder: Path) -> RandomForest:
         """Return the fitted forest that `save` wrote; see `Scorer.load`."""
         from sklearn.ensemble import RandomForestRegressor
 
+        def check(forest: Any) -> None:
+            check_trees(forest.estimators_, check_features(forest))
+            if type(forest.min_samples_leaf) is not int or type(forest.max_features) not in {str, float}:
+                raise ValueError("settings of another kind")
+            forest.set_params(n_jobs=1, verbose=0)
+
         model = cls()
-        model._forest = load_estimator(folder / "forest.skops", _TRUSTED)
-        if not isinstance(model._forest, RandomForestRegressor):
-            raise DamagedFile(
-                "{path} holds no random forest.",
-                remedy="Delete this model and train it again.",
-                path=folder / "forest.skops",
-            )
+        model._forest = load_estimator(folder / _FILE, RandomForestRegressor, _TRUSTED, check)
+        model._tried, model._leaf = str(model._forest.max_features), model._forest.min_samples_leaf
         return model

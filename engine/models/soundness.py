@@ -69,10 +69,16 @@ def load_scorer(folder: Path, manifest: Mapping[str, Any]) -> Scorer:
         DamagedFile: a file is not what its family writes, or holds a type that is not trusted.
     """
     from engine.models.catalog import FAMILIES, scorer_class
+    from engine.models.prior import load_with_prior
 
+    prior = manifest.get("prior")
     if manifest["model"] not in FAMILIES:
         raise damaged_model(folder / MANIFEST_NAME, f"there is no model family {manifest['model']}")
+    if prior is not None and prior["model"] not in FAMILIES:
+        raise damaged_model(folder / MANIFEST_NAME, f"there is no model family {prior['model']}")
     try:
+        if prior is not None:
+            return load_with_prior(folder, manifest["model"], prior["model"])
         return scorer_class(manifest["model"]).load(folder)
     except NotFound as error:
         raise damaged_model(error.message.values.get("path", folder), "it is missing") from error

@@ -15,22 +15,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import CurvePoint, Event, StopCheck, raise_if_stopped
+from engine.events import Event, StopCheck, raise_if_stopped
 from engine.models.arrays import load_arrays, save_arrays
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
-from engine.models.folds import deal_folds
+from engine.models.folds import Index, deal_folds
+from engine.models.kernels import Matrix, median_distance, squared_distances
+from engine.models.label_curve import label_curve
 from engine.models.standardise import Standardiser
-
-Matrix = NDArray[np.float64]
 
 _RIDGE_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _KERNEL_WIDTHS = (0.5, 1.0)
 _KERNEL_COSTS = (0.3, 1.0, 3.0)
 _TUBE = 0.1
 _FOLDS = 5
-_CURVE_STEPS = 10
-_CURVE_DRAWS = 8
-_FEWEST = 6
 _RECIPE, _ALONE = Recipe("taste"), FitControl()
 
 
@@ -69,13 +66,21 @@ class Taste(OnFeatures):
         """Choose by grouped cross-validation, then fit on all of `data`; see `Scorer.fit`."""
         standardiser = Standardiser.fit(data.album, data.blocks)
         rows = standardiser.apply(data.features)
-        inner, squared = rows @ rows.T, _squared_distances(rows, rows)
-        median = _median(squared)
+        inner, squared = rows @ rows.T, squared_distances(rows, rows)
+        median = median_distance(squared)
         folds = deal_folds(data.groups, _FOLDS, data.seed)
         self._choice, self._cv_rmse = _choose(inner, squared / median, data.scores, folds, control.should_stop)
         self._standardiser = standardiser
         if validation is not None and validation.scores.size:
-            yield from self._learning_curve(data, rows, standardiser.apply(validation.features), validation.scores)
+            unseen = standardiser.apply(validation.features)
+
+            def refit(draw: Index) -> tuple[Scores, Scores]:
+                probe = Taste()
+                probe._choice, probe._gamma = self._choice, self._choice.width / median
+                probe._solve(rows[draw], data.scores[draw])
+                return probe._raw(rows[draw]), probe._raw(unseen)
+
+            yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
         raise_if_stopped(control.should_stop)
         self._gamma = self._choice.width / median
         self._solve(rows, data.scores)
@@ -85,37 +90,14 @@ class Taste(OnFeatures):
             alpha, self._intercept = _ridge(rows @ rows.T, scores, self._choice.strength)
             self._weights, self._support = rows.T @ alpha, np.zeros((0, rows.shape[1]))
         else:
-            gram = np.exp(-self._gamma * _squared_distances(rows, rows))
+            gram = np.exp(-self._gamma * squared_distances(rows, rows))
             used, alpha, self._intercept = _kernel_regression(gram, scores, self._choice.strength)
             self._weights, self._support = alpha, rows[used]
-
-    def _learning_curve(
-        self, data: TrainingSet, rows: Matrix, validation_rows: Matrix, validation_scores: Scores
-    ) -> Iterator[Event]:
-        """Yield the error on fitted and on unseen photos against the number of scores, mean of a few draws."""
-        random = np.random.default_rng(data.seed)
-        sizes = np.unique(np.geomspace(min(_FEWEST, rows.shape[0]), rows.shape[0], _CURVE_STEPS).round().astype(int))
-        median = _median(_squared_distances(rows, rows))
-        for size in sizes:
-            errors: list[tuple[float, float]] = []
-            for _ in range(_CURVE_DRAWS if size < rows.shape[0] else 1):
-                draw = random.permutation(rows.shape[0])[:size]
-                probe = Taste()
-                probe._choice, probe._gamma = self._choice, self._choice.width / median
-                probe._solve(rows[draw], data.scores[draw])
-                errors.append(
-                    (
-                        float(np.abs(probe._raw(rows[draw]) - data.scores[draw]).mean()),
-                        float(np.abs(probe._raw(validation_rows) - validation_scores).mean()),
-                    )
-                )
-            train, unseen = np.mean(errors, axis=0)
-            yield CurvePoint("labels", float(size), "mae", float(train), float(unseen))
 
     def _raw(self, rows: Matrix) -> Scores:
         if self._choice.kind == "ridge":
             return rows @ self._weights + self._intercept
-        return np.exp(-self._gamma * _squared_distances(rows, self._support)) @ self._weights + self._intercept
+        return np.exp(-self._gamma * squared_distances(rows, self._support)) @ self._weights + self._intercept
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features; numpy alone."""
@@ -162,16 +144,6 @@ class Taste(OnFeatures):
         model._intercept, model._gamma = float(arrays["intercept"][0]), float(arrays["kernel"][0])
         model._choice = Choice("kernel", 0.0) if model._gamma > 0 else Choice("ridge", 0.0)
         return model
-
-
-def _squared_distances(left: Matrix, right: Matrix) -> Matrix:
-    squared: Matrix = (left**2).sum(1)[:, None] + (right**2).sum(1)[None, :] - 2 * (left @ right.T)
-    return np.maximum(squared, 0.0)
-
-
-def _median(squared: Matrix) -> float:
-    apart = squared[~np.eye(squared.shape[0], dtype=bool)]
-    return max(float(np.median(apart)), 1e-9) if apart.size else 1.0
 
 
 def _ridge(inner: Matrix, scores: Scores, strength: float) -> tuple[Matrix, float]:

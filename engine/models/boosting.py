@@ -1,0 +1,293 @@
+"""`gradient-boosting` and `hist-gradient-boosting`: trees that each mend what the ones before got wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.events import CurvePoint, Event, raise_if_stopped
+from engine.models.arrays import load_arrays, save_arrays
+from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
+from engine.models.damaged import damaged_model
+from engine.models.settings import settings
+from engine.models.skops_file import load_estimator, save_estimator
+from engine.models.sound_trees import check_features, check_predictors, check_trees
+
+_POINTS = 20  # of the live curve, and how often a fit looks whether it should stop
+_LOSS_TYPES = (
+    "sklearn._loss._loss.CyHalfSquaredError",
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.loss.HalfSquaredError",
+)
+_RECIPE, _HIST_RECIPE, _ALONE = Recipe("gradient-boosting"), Recipe("hist-gradient-boosting"), FitControl()
+
+Unseen = tuple[Features, Scores] | None
+
+
+class GradientBoosting(OnFeatures):
+    """scikit-learn's gradient boosting of small trees on deep features; a `Scorer`.
+
+    Each split looks at √D features: with thousands of correlated ones that is as good as all, and sixty times faster.
+    Asked to finish early it keeps the stages that did best on the validation part, or all where there is none.
+    """
+
+    name: ClassVar[str] = "gradient-boosting"
+    _FILE: ClassVar[str] = "boosting.skops"
+    _TRUSTED: ClassVar[tuple[str, ...]] = (
+        *_LOSS_TYPES,
+        "numpy.random.mtrand.RandomState",
+        "sklearn.dummy.DummyRegressor",
+        "sklearn.ensemble._gb.GradientBoostingRegressor",
+        "sklearn.tree._classes.DecisionTreeRegressor",
+        "sklearn.tree._tree.Tree",
+    )
+
+    def __init__(self, recipe: Recipe = _RECIPE) -> None:
+        chosen = settings(recipe)
+        self._wanted, self._depth = int(chosen["stages"]), int(chosen["max_depth"])
+        self._rate, self._share = float(chosen["learning_rate"]), float(chosen["subsample"])
+        self._booster: Any = None
+
+    def fit(
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
+    ) -> Iterator[Event]:
+        """Add stages in steps, a curve point each; see `Scorer.fit`."""
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        booster = GradientBoostingRegressor(
+            learning_rate=self._rate,
+            max_depth=self._depth,
+            # a stage draws this share of the photos, and with a handful of them still has one to learn from
+            subsample=max(self._share, min(1.0, 2 / data.scores.size)),
+            max_features="sqrt",
+            warm_start=True,
+            random_state=data.seed,
+        )
+
+        def grow(stages: int) -> None:
+            booster.set_params(n_estimators=stages)
+            booster.fit(data.features, data.scores)
+
+        unseen = None if validation is None else (validation.features, validation.scores)
+        best = yield from _in_steps(grow, booster, (data.features, data.scores), unseen, self._wanted, control)
+        booster.estimators_ = booster.estimators_[:best]
+        booster.set_params(n_estimators=best, warm_start=False)
+        booster.n_estimators_ = best
+        self._booster = booster
+
+    def predict(self, features: Features) -> Scores:
+        """Return (N,) scores for (N, D) float32 features."""
+        if self._booster is None:
+            raise ValueError("not fitted")
+        guessed: Scores = np.asarray(self._booster.predict(features), np.float64)
+        return guessed
+
+    def details(self) -> dict[str, float | int | str]:
+        """Return the settings, and how many stages were kept."""
+        return {
+            "stages": len(self._booster.estimators_) if self._booster is not None else 0,
+            "learning_rate": self._rate,
+            "max_depth": self._depth,
+            "subsample": self._share,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write ``boosting.skops``."""
+        if self._booster is None:
+            raise ValueError("not fitted")
+        save_estimator(folder / self._FILE, self._booster)
+
+    @classmethod
+    def load(cls, folder: Path) -> GradientBoosting:
+        """Return the fitted booster that `save` wrote; see `Scorer.load`."""
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        model = cls()
+        model._booster = load_estimator(folder / cls._FILE, GradientBoostingRegressor, cls._TRUSTED, _check_plain)
+        model._rate, model._share = model._booster.learning_rate, model._booster.subsample
+        model._depth = model._booster.max_depth
+        return model
+
+
+class HistGradientBoosting(OnFeatures):
+    """scikit-learn's histogram gradient boosting on the features that go with the scores most; a `Scorer`.
+
+    Histograms pay off with many rows and few columns; a person's scores are the opposite, and with all columns a fit
+    takes a hundred times as long. So the columns with the highest correlation, by amount, are kept: measured, they do
+    better than as many principal components. Ends early as `GradientBoosting` does.
+    """
+
+    name: ClassVar[str] = "hist-gradient-boosting"
+    _FILE: ClassVar[str] = "hist-boosting.skops"
+    _COLUMNS: ClassVar[str] = "columns.safetensors"
+    _TRUSTED: ClassVar[tuple[str, ...]] = (
+        *_LOSS_TYPES,
+        "numpy.random._generator.Generator",
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    )
+
+    def __init__(self, recipe: Recipe = _HIST_RECIPE) -> None:
+        chosen = settings(recipe)
+        self._wanted, self._leaves = int(chosen["stages"]), int(chosen["max_leaf_nodes"])
+        self._rate, self._kept = float(chosen["learning_rate"]), int(chosen["columns"])
+        self._columns: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._booster: Any = None
+
+    def fit(
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
+    ) -> Iterator[Event]:
+        """Choose the columns, then add stages in steps, a curve point each; see `Scorer.fit`."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        raise_if_stopped(control.should_stop)
+        columns = telling_columns(data.features, data.scores, self._kept)
+        told = data.features[:, columns]
+        booster = HistGradientBoostingRegressor(
+            learning_rate=self._rate,
+            max_leaf_nodes=self._leaves,
+            # a leaf of twenty, the library's own, would leave forty scores with a single split
+            min_samples_leaf=int(np.clip(data.scores.size // 15, 2, 20)),
+            max_features=0.3,
+            early_stopping=False,
+            warm_start=True,
+            random_state=data.seed,
+        )
+
+        def grow(stages: int) -> None:
+            booster.set_params(max_iter=stages)
+            booster.fit(told, data.scores)
+
+        unseen = None if validation is None else (validation.features[:, columns], validation.scores)
+        best = yield from _in_steps(grow, booster, (told, data.scores), unseen, self._wanted, control)
+        booster._predictors = booster._predictors[:best]
+        booster.set_params(max_iter=best, warm_start=False)
+        self._booster, self._columns = booster, columns
+
+    def predict(self, features: Features) -> Scores:
+        """Return (N,) scores for (N, D) float32 features."""
+        if self._booster is None:
+            raise ValueError("not fitted")
+        guessed: Scores = np.asarray(self._booster.predict(features[:, self._columns]), np.float64)
+        return guessed
+
+    def details(self) -> dict[str, float | int | str]:
+        """Return the settings, and how many columns and stages were kept."""
+        return {
+            "stages": len(self._booster._predictors) if self._booster is not None else 0,
+            "learning_rate": self._rate,
+            "max_leaf_nodes": self._leaves,
+            "columns": int(self._columns.size),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write ``hist-boosting.skops`` and ``columns.safetensors``."""
+        if self._booster is None:
+            raise ValueError("not fitted")
+        save_arrays(folder / self._COLUMNS, {"columns": self._columns})
+        save_estimator(folder / self._FILE, self._booster)
+
+    @classmethod
+    def load(cls, folder: Path) -> HistGradientBoosting:
+        """Return the fitted booster that `save` wrote; see `Scorer.load`."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        columns = load_arrays(folder / cls._COLUMNS, ("columns",))["columns"]
+        if columns.ndim != 1 or columns.dtype != np.int64 or (columns < 0).any() or (np.diff(columns) <= 0).any():
+            raise damaged_model(folder / cls._COLUMNS, "it is no list of columns")
+
+        def check(booster: Any) -> None:
+            if check_features(booster) != columns.size:
+                raise ValueError("it takes another number of columns")
+            _check_hist(booster)
+
+        model = cls()
+        model._booster = load_estimator(folder / cls._FILE, HistGradientBoostingRegressor, cls._TRUSTED, check)
+        model._rate, model._leaves = model._booster.learning_rate, model._booster.max_leaf_nodes
+        model._columns = columns
+        return model
+
+
+def telling_columns(features: Features, scores: Scores, count: int) -> NDArray[np.int64]:
+    """Return the ascending numbers of the (up to) `count` columns that go with the scores most, up or down.
+
+    Args:
+        features: (N, D) float32, N ≥ 1.
+        scores: (N,).
+        count: how many are wanted, at least 1.
+    """
+    away = features - features.mean(axis=0, dtype=np.float64)
+    length = np.sqrt((away**2).sum(axis=0))
+    together = np.abs((scores - scores.mean()) @ away)
+    # a column that never varies tells nothing, and what is left of it is rounding
+    worth = np.where(length > 1e-6 * np.maximum(1.0, np.abs(features).max(axis=0)), together / (length + 1e-12), -1.0)
+    return np.sort(np.argsort(-worth, kind="stable")[:count]).astype(np.int64)
+
+
+def _in_steps(
+    grow: Callable[[int], None],
+    booster: Any,
+    fitted: tuple[Features, Scores],
+    unseen: Unseen,
+    wanted: int,
+    control: FitControl,
+) -> Generator[Event, None, int]:
+    """Grow a booster to the wanted number of stages, a curve point each step; return how many stages are to be kept."""
+    step = max(1, round(wanted / _POINTS))
+    best, least = 0, np.inf
+    for stages in [*range(step, wanted, step), wanted]:
+        raise_if_stopped(control.should_stop)
+        grow(stages)
+        train = float(np.abs(booster.predict(fitted[0]) - fitted[1]).mean())
+        error = None
+        if unseen is not None and unseen[1].size:
+            error = float(np.abs(booster.predict(unseen[0]) - unseen[1]).mean())
+        if error is None or error < least:
+            best, least = stages, np.inf if error is None else error
+        yield CurvePoint("stages", float(stages), "mae", train, error)
+        if control.should_finish():
+            return best
+    return wanted
+
+
+def _check_plain(booster: Any) -> None:
+    """Refuse a gradient booster whose native code could be led astray; see `sound_trees`."""
+    from sklearn._loss.loss import HalfSquaredError
+    from sklearn.dummy import DummyRegressor
+
+    stages, first, features = booster.estimators_, booster.init_, check_features(booster)
+    if not isinstance(stages, np.ndarray) or stages.ndim != 2 or stages.shape[1] != 1:
+        raise ValueError("stages of another shape")
+    check_trees(stages[:, 0], features)
+    if type(first) is not DummyRegressor or first.n_outputs_ != 1 or np.shape(first.constant_) != (1, 1):
+        raise ValueError("it begins from something else than a mean")
+    if type(booster._loss) is not HalfSquaredError or booster.n_trees_per_iteration_ != 1:
+        raise ValueError("another loss")
+    _check_settings(booster.learning_rate, booster.subsample, booster.max_depth)
+
+
+def _check_hist(booster: Any) -> None:
+    """Refuse a histogram booster whose native code could be led astray; see `sound_trees`."""
+    from sklearn._loss.loss import HalfSquaredError
+
+    features = check_features(booster)
+    check_predictors(booster._predictors, features)
+    categories = booster._bin_mapper.is_categorical_
+    if not isinstance(categories, np.ndarray) or categories.shape != (features,) or categories.any():
+        raise ValueError("categories")
+    if np.shape(booster._baseline_prediction) != (1, 1) or booster.n_trees_per_iteration_ != 1:
+        raise ValueError("it begins from something else than a mean")
+    if type(booster._loss) is not HalfSquaredError or booster._preprocessor is not None:
+        raise ValueError("another loss, or other features")
+    _check_settings(booster.learning_rate, booster.max_leaf_nodes)
+
+
+def _check_settings(*values: Any) -> None:
+    if not all(type(value) in {int, float} and np.isfinite(value) for value in values):
+        raise ValueError("settings that are no numbers")

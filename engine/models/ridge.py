@@ -1,0 +1,151 @@
+"""`ridge`: linear regression with a penalty on the weights, in closed form on standardised features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.events import Event, StopCheck, raise_if_stopped
+from engine.models.arrays import load_shaped, save_arrays
+from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
+from engine.models.folds import Index, deal_folds
+from engine.models.kernels import Matrix
+from engine.models.label_curve import label_curve
+from engine.models.settings import settings
+from engine.models.standardise import Standardiser
+
+AUTO = "auto"
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+_FOLDS = 5
+_UNTRIED = 1.0  # where there is only one group, nothing can be held out to choose by
+_FILE = "ridge.safetensors"
+_RECIPE, _ALONE = Recipe("ridge"), FitControl()
+
+
+class Ridge(OnFeatures):
+    """A weight for each feature; the penalty's strength is chosen by grouped cross-validation. A `Scorer`.
+
+    The strength is relative to the mean squared length of the centred rows. Predicting needs numpy alone.
+    """
+
+    name: ClassVar[str] = "ridge"
+
+    def __init__(self, recipe: Recipe = _RECIPE) -> None:
+        self._asked = str(settings(recipe)["strength"])
+        self._standardiser: Standardiser | None = None
+        self._strength = 0.0
+        self._weights: Matrix = np.zeros(0)
+        self._intercept = 0.0
+
+    def fit(
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
+    ) -> Iterator[Event]:
+        """Choose the strength, show the learning curve with it, fit on all of `data`; see `Scorer.fit`."""
+        raise_if_stopped(control.should_stop)
+        standardiser = Standardiser.fit(data.album, data.blocks)
+        rows = standardiser.apply(data.features)
+        if self._asked == AUTO:
+            folds = deal_folds(data.groups, _FOLDS, data.seed)
+            self._strength = choose_strength(rows, data.scores, folds, control.should_stop)
+        else:
+            self._strength = float(self._asked)
+        if validation is not None and validation.scores.size:
+            unseen = standardiser.apply(validation.features)
+
+            def refit(draw: Index) -> tuple[Scores, Scores]:
+                weights, intercept = ridge_weights(rows[draw], data.scores[draw], [self._strength])
+                return rows[draw] @ weights[0] + intercept[0], unseen @ weights[0] + intercept[0]
+
+            yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
+        raise_if_stopped(control.should_stop)
+        weights, intercepts = ridge_weights(rows, data.scores, [self._strength])
+        self._standardiser, self._weights, self._intercept = standardiser, weights[0], float(intercepts[0])
+
+    def predict(self, features: Features) -> Scores:
+        """Return (N,) scores for (N, D) float32 features; numpy alone."""
+        if self._standardiser is None:
+            raise ValueError("not fitted")
+        return self._standardiser.apply(features) @ self._weights + self._intercept
+
+    def details(self) -> dict[str, float | int | str]:
+        """Return the penalty's strength."""
+        return {"strength": self._strength}
+
+    def save(self, folder: Path) -> None:
+        """Write ``ridge.safetensors``."""
+        if self._standardiser is None:
+            raise ValueError("not fitted")
+        save_arrays(
+            folder / _FILE,
+            {
+                "mean": self._standardiser.mean,
+                "factor": self._standardiser.factor,
+                "weights": self._weights,
+                "intercept": np.array([self._intercept]),
+                "strength": np.array([self._strength]),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Ridge:
+        """Return the fitted model that `save` wrote; see `Scorer.load`."""
+        arrays = load_shaped(
+            folder / _FILE,
+            {"mean": "D", "factor": "D", "weights": "D", "intercept": (1,), "strength": (1,)},
+        )
+        model = cls()
+        model._standardiser = Standardiser(arrays["mean"], arrays["factor"])
+        model._weights, model._intercept = arrays["weights"], float(arrays["intercept"][0])
+        model._strength = float(arrays["strength"][0])
+        return model
+
+
+def ridge_weights(rows: Matrix, scores: Scores, strengths: Sequence[float]) -> tuple[Matrix, NDArray[np.float64]]:
+    """Return ridge regression's weights and intercepts for several penalties from one eigendecomposition.
+
+    Args:
+        rows: (N, D), N ≥ 1; need not be centred.
+        scores: (N,).
+        strengths: P penalties above 0, relative to the mean squared length of the centred rows.
+
+    Returns:
+        (P, D) weights and (P,) intercepts; the intercept is not penalised.
+    """
+    centre, mean = rows.mean(axis=0), float(scores.mean())
+    centred, target = rows - centre, scores - mean
+    scale = max(float((centred**2).sum()) / scores.size, 1e-9)
+    penalties = scale * np.asarray(strengths, np.float64)[:, None]
+    if rows.shape[0] <= rows.shape[1]:
+        # as many unknowns as photos: the same answer from the smaller of the two systems
+        values, vectors = np.linalg.eigh(centred @ centred.T)
+        dual = (vectors.T @ target) / (np.maximum(values, 0.0) + penalties)
+        weights: Matrix = (dual @ vectors.T) @ centred
+    else:
+        values, vectors = np.linalg.eigh(centred.T @ centred)
+        weights = ((vectors.T @ (centred.T @ target)) / (np.maximum(values, 0.0) + penalties)) @ vectors.T
+    return weights, mean - weights @ centre
+
+
+def choose_strength(rows: Matrix, scores: Scores, folds: Index, should_stop: StopCheck) -> float:
+    """Return the penalty of `STRENGTHS` with the smallest squared error on photos of groups that were held out.
+
+    Args:
+        rows: (N, D) standardised features. scores: (N,). folds: (N,) fold numbers, as `deal_folds` deals them.
+        should_stop: see `FitControl`.
+
+    Raises:
+        Interrupted: `should_stop` said so.
+    """
+    if folds.max() == 0:
+        return _UNTRIED
+    errors = np.zeros(len(STRENGTHS))
+    for fold in range(int(folds.max()) + 1):
+        raise_if_stopped(should_stop)
+        seen, unseen = folds != fold, folds == fold
+        weights, intercepts = ridge_weights(rows[seen], scores[seen], STRENGTHS)
+        errors += ((rows[unseen] @ weights.T + intercepts - scores[unseen, None]) ** 2).sum(axis=0)
+    return STRENGTHS[int(np.argmin(errors))]

@@ -1,0 +1,120 @@
+"""`svr`: support vector regression with a Gaussian kernel, on standardised features and standardised scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.events import Event, raise_if_stopped
+from engine.models.arrays import load_shaped, save_arrays
+from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
+from engine.models.folds import Index
+from engine.models.kernels import Matrix, median_distance, squared_distances
+from engine.models.label_curve import label_curve
+from engine.models.settings import settings
+from engine.models.standardise import Standardiser
+
+_FILE = "svr.safetensors"
+_RECIPE, _ALONE = Recipe("svr"), FitControl()
+
+
+class SupportVector(OnFeatures):
+    """A score is a weighted sum of likenesses to scored photos; errors inside the tube cost nothing. A `Scorer`.
+
+    The likeness is exp(-width · d² / median d²), so its reach comes from the data. `C` and `epsilon` are in
+    deviations of the scores, so they mean the same on every scale. Predicting needs numpy alone.
+    """
+
+    name: ClassVar[str] = "svr"
+
+    def __init__(self, recipe: Recipe = _RECIPE) -> None:
+        chosen = settings(recipe)
+        self._cost, self._tube, self._width = (float(chosen[name]) for name in ("C", "epsilon", "width"))
+        self._standardiser: Standardiser | None = None
+        self._gamma = 0.0
+        self._support: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self._weights: Matrix = np.zeros(0)
+        self._intercept = 0.0
+
+    def fit(
+        self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
+    ) -> Iterator[Event]:
+        """Show the learning curve, then fit on all of `data`; see `Scorer.fit`."""
+        raise_if_stopped(control.should_stop)
+        standardiser = Standardiser.fit(data.album, data.blocks)
+        rows = standardiser.apply(data.features)
+        squared = squared_distances(rows, rows)
+        gamma = self._width / median_distance(squared)
+        gram = np.exp(-gamma * squared)
+        if validation is not None and validation.scores.size:
+            likeness = np.exp(-gamma * squared_distances(standardiser.apply(validation.features), rows))
+
+            def refit(draw: Index) -> tuple[Scores, Scores]:
+                used, weights, intercept = self._solve(gram[np.ix_(draw, draw)], data.scores[draw])
+                support = draw[used]
+                return gram[np.ix_(draw, support)] @ weights + intercept, likeness[:, support] @ weights + intercept
+
+            yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
+        raise_if_stopped(control.should_stop)
+        used, self._weights, self._intercept = self._solve(gram, data.scores)
+        # standardised features come out of float32: nothing is lost
+        self._standardiser, self._gamma, self._support = standardiser, gamma, rows[used].astype(np.float32)
+
+    def _solve(self, gram: Matrix, scores: Scores) -> tuple[Index, Matrix, float]:
+        """Return the support's rows, their weights and the intercept from an (N, N) kernel matrix."""
+        from sklearn.svm import SVR
+
+        mean, spread = float(scores.mean()), float(scores.std())
+        if spread < 1e-9:
+            return np.zeros(0, np.int64), np.zeros(0), mean
+        model = SVR(kernel="precomputed", C=self._cost, epsilon=self._tube).fit(gram, (scores - mean) / spread)
+        used = np.asarray(model.support_, np.int64)
+        return used, np.asarray(model.dual_coef_[0]) * spread, float(model.intercept_[0]) * spread + mean
+
+    def predict(self, features: Features) -> Scores:
+        """Return (N,) scores for (N, D) float32 features; numpy alone."""
+        if self._standardiser is None:
+            raise ValueError("not fitted")
+        squared = squared_distances(self._standardiser.apply(features), self._support.astype(np.float64))
+        return np.exp(-self._gamma * squared) @ self._weights + self._intercept
+
+    def details(self) -> dict[str, float | int | str]:
+        """Return the settings and the number of support vectors."""
+        return {
+            "C": self._cost,
+            "epsilon": self._tube,
+            "width": self._width,
+            "support_vectors": int(self._support.shape[0]),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write ``svr.safetensors``."""
+        if self._standardiser is None:
+            raise ValueError("not fitted")
+        save_arrays(
+            folder / _FILE,
+            {
+                "mean": self._standardiser.mean,
+                "factor": self._standardiser.factor,
+                "support": self._support,
+                "weights": self._weights,
+                "numbers": np.array([self._intercept, self._gamma, self._cost, self._tube, self._width]),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> SupportVector:
+        """Return the fitted model that `save` wrote; see `Scorer.load`."""
+        arrays = load_shaped(
+            folder / _FILE,
+            {"mean": "D", "factor": "D", "support": "SD", "weights": "S", "numbers": (5,)},
+        )
+        model = cls()
+        model._standardiser = Standardiser(arrays["mean"], arrays["factor"])
+        model._support, model._weights = arrays["support"], arrays["weights"]
+        model._intercept, model._gamma, model._cost, model._tube, model._width = arrays["numbers"].tolist()
+        return model
