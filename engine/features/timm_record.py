@@ -95,8 +95,12 @@ def _unknown(name: str, known: list[str]) -> UsageError:
     words = name.lower().replace("-", "_")
     within = [other for other in known if words and words in other]
     within.sort(key=lambda other: not other.startswith(words))
-    near = within[:3] or difflib.get_close_matches(words, known, n=3, cutoff=0.4)
-    near = near or difflib.get_close_matches(words, [other.partition(".")[0] for other in known], n=3, cutoff=0.3)
+    near = within[:3]
+    if not near:
+        # people forget the signs between the words, and the tag: the architecture alone is compared, without them
+        bases = {other.partition(".")[0].replace("_", ""): other for other in reversed(known)}
+        close = difflib.get_close_matches(words.partition(".")[0].replace("_", ""), bases, n=3, cutoff=0.4)
+        near = [bases[base] for base in close]
     return UsageError(
         "timm has no network “{name}”.",
         remedy="The nearest are: {names}. All of them: timm.list_models(pretrained=True)",
