@@ -20,6 +20,7 @@ from engine.training.baselines import Baselines
 from engine.training.leakage import is_grouped, random_folds, random_parts, ungrouped
 from engine.training.spec import TrainSpec
 from engine.training.split import Parts, fold_masks, split_groups
+from engine.training.threads import few_threads
 from engine.workspace import Scale
 
 Maker = Callable[[TrainSpec], Scorer]
@@ -147,6 +148,17 @@ def measure(
     return work.measured(leaked=leaked)
 
 
+def fit_quietly(scorer: Scorer, data: TrainingSet, control: FitControl, model: str) -> Scorer:
+    """Fit a scorer of this family to its end, where nobody watches the curve, and return it.
+
+    Raises:
+        Interrupted: `control.should_stop` said so.
+    """
+    with few_threads(model, data.scores.size):
+        exhaust(scorer.fit(data, None, control=control))
+    return scorer
+
+
 @dataclass
 class _Guesses:
     """Held-out guesses as they come in."""
@@ -185,16 +197,16 @@ class _Measuring:
         parts, epochs = self.plan.parts, 0
         self.scorer = self.make(self.spec)
         watched = self._watched()
+        train = self.data.subset(parts.train)
         events = self.scorer.fit(
-            self.data.subset(parts.train),
-            self.data.subset(watched) if watched.size else None,
-            control=self.control.within("probe"),
+            train, self.data.subset(watched) if watched.size else None, control=self.control.within("probe")
         )
-        for event in events:
-            if isinstance(event, CurvePoint | Epoch):
-                self.curve.append(event.to_dict())
-                epochs = event.epoch if isinstance(event, Epoch) else epochs
-            yield event
+        with few_threads(self.spec.model, parts.train.size):
+            for event in events:
+                if isinstance(event, CurvePoint | Epoch):
+                    self.curve.append(event.to_dict())
+                    epochs = event.epoch if isinstance(event, Epoch) else epochs
+                yield event
         if epochs and self.control.should_finish():
             self.spec = self.spec.model_copy(update={"epochs": epochs})
         self.control = dataclasses.replace(self.control, should_finish=never_stop)
@@ -281,9 +293,7 @@ class _Measuring:
         )
 
     def _fitted(self, data: TrainingSet, stage: str) -> Scorer:
-        scorer = self.make(self.spec)
-        exhaust(scorer.fit(data, None, control=self.control.within(stage)))
-        return scorer
+        return fit_quietly(self.make(self.spec), data, self.control.within(stage), self.spec.model)
 
     def _ask(self, scorer: Scorer, rows: Index, into: _Guesses) -> Scores:
         """Return the clipped guesses for photos, and keep them with their spread."""
