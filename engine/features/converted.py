@@ -220,12 +220,13 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _traceable() -> Iterator[None]:
-    """Let torch compute attention by plain operators: its fused one for inference can't be converted."""
+    """Let torch compute as it predicts, and attention by plain operators: its fused one can't be converted."""
     import torch
 
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with torch.no_grad():  # with gradients a network pools otherwise, and what is traced must be what is checked
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
