@@ -12,7 +12,6 @@ from textual.message import Message
 
 from engine.errors import NotFound
 from engine.jobs import client
-from tui.i18n import t
 from tui.job_story import ENDED, Event, JobStory
 from tui.messages import JobProgress
 from tui.screens.base import BaseScreen
@@ -128,9 +127,3 @@ class JobRoom(BaseScreen):
         if message.job_id == self.job_id and message.state not in ENDED and self.state not in ENDED:
             self.state = "queued" if self.story.is_waiting else message.state
             self.job_moved([], begun=False)
-
-    def waiting_text(self) -> str:
-        """Return what a queued job waits for; empty if it does not wait."""
-        if not self.story.is_waiting:
-            return ""
-        return t("story.waits_behind", job=self.story.behind) if self.story.behind else t("story.waits")

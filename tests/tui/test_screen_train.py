@@ -13,12 +13,12 @@ from textual.widgets import Button, Input, Static
 
 from engine.jobs import client
 from engine.models.bundle import list_bundles
-from engine.training.album import FEWEST_SCORES
 from engine.workspace import Workspace
 from tests.tui.piloting import screen_text, wait_for
 from tui.app import BeholderApp
-from tui.dialogs.confirm import ConfirmDialog
+from tui.dialogs.end_job import EndJobDialog
 from tui.i18n import t
+from tui.job_story import ENDED
 from tui.screens.train import TrainScreen
 from tui.widgets.job_list import JobList
 from tui.widgets.loss_plot import LossPlot
@@ -104,7 +104,8 @@ async def test_a_killed_worker_shows_as_crashed(make_workspace: MakeWorkspace) -
         assert "crashed" in screen_text(app)
         assert "beholder jobs logs" in screen_text(app)
         assert screen.job_id in screen_text(app)
-        assert not screen.query_one("#stop", Button).display
+        assert screen.check_action("stop", ()) is False
+        assert screen.check_action("resume", ()) is True
     again = BeholderApp(workspace, "en")
     async with again.run_test(size=(120, 40)) as pilot:
         screen = await open_train(again, pilot)
@@ -130,14 +131,19 @@ async def test_the_list_marks_the_training_that_was_just_started(make_workspace:
 
 
 @pytest.mark.usefixtures("patience")
-async def test_a_training_is_stopped_only_after_a_yes(make_workspace: MakeWorkspace) -> None:
+async def test_a_training_is_abandoned_only_when_told_so(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(24)
     app = BeholderApp(workspace, "en")
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await start_training(app, pilot)
         await pilot.press("ctrl+k")
-        await wait_for(pilot, lambda: isinstance(app.screen, ConfirmDialog), "the question")
-        await pilot.press("y")
+        await wait_for(pilot, lambda: isinstance(app.screen, EndJobDialog), "the question")
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: app.screen is screen, "the room again")
+        assert screen.state not in ENDED
+        await pilot.press("ctrl+k")
+        await wait_for(pilot, lambda: isinstance(app.screen, EndJobDialog), "the question, again")
+        await pilot.press("a")
         await wait_for(pilot, lambda: screen.state == "cancelled", "the stop")
         assert list_bundles(workspace) == []
         await wait_for(pilot, lambda: "stopped" in screen_text(app), "its state")
@@ -214,7 +220,3 @@ async def test_the_language_changes_with_everything_kept(trained: Workspace) -> 
         await wait_for(pilot, lambda: t("train.start") in screen_text(app), "the Chinese form")
         await wait_for(pilot, lambda: screen.query_one(LossPlot).point_count == points, "the curve again")
         assert screen.query_one("#name", Input).value == "Anna's eye"
-
-
-def test_the_form_asks_for_as_many_scores_as_the_engine() -> None:
-    assert FEWEST_SCORES == FEWEST_SCORES

@@ -86,7 +86,8 @@ class HomeScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("enter", "next", "app.home.next", id="home.next", priority=True),
         *(
-            bind(letter, f"app.go('{area}')", f"app.area.{area}", id=f"home.{area}")
+            # the footer of a narrow terminal has no room for the last one, which the list below names as well
+            bind(letter, f"app.go('{area}')", f"app.area.{area}", id=f"home.{area}", show=area != "jobs")
             for area, letter in _LETTERS.items()
         ),
         bind("s", "app.score", "scoring.key.open", id="home.score", priority=True),

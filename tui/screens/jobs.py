@@ -56,6 +56,7 @@ class StoryRead(Message):
 class JobTable(ScoreTable):
     """The jobs; Enter, which every table has, is shown in the footer here."""
 
+    PLAIN_CURSOR = True
     BINDINGS: ClassVar[list[BindingType]] = [bind("enter", "select", "jobs.key.open", id="jobs.open")]
 
 
@@ -82,7 +83,7 @@ class JobsScreen(JobActions):
             Column(t("jobs.kind.title"), 12),
             Column(t("jobs.what")),
             Column(t("jobs.created"), 11, from_width=60),
-            Column(t("jobs.progress"), 26, from_width=76),
+            Column(t("jobs.progress"), 40, from_width=100),
         )
         with Vertical(id="jobs-body"):
             yield JobTable(lambda job: job.job_id, self._cells, columns, id="all-jobs")
@@ -155,7 +156,7 @@ class JobsScreen(JobActions):
             state = "queued"
         progress = story.progress_text() if story is not None else str(job.model_id or "")
         return [
-            Text(f"{STATE_MARKS.get(state, '●')} {state_text(state)}", STATE_COLOURS.get(state, "cyan")),
+            Text.assemble((f"{STATE_MARKS.get(state, '●')} {state_text(state)}", STATE_COLOURS.get(state, "cyan"))),
             kind_name(job.kind),
             job_title(job.kind, job.payload) or job.job_id,
             local_time(job.created),

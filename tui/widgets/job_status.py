@@ -1,9 +1,6 @@
-"""A job's state, progress, notices, errors and metrics as text that fits a small pane."""
+"""A job's state, progress, warnings, errors and figures as text that fits a small pane."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -14,34 +11,11 @@ from textual.widgets import Static
 from engine.errors import display_name
 from tui.i18n import say, t
 from tui.job_story import ENDED, JobStory, duration_text, state_text
+from tui.training.figures import metrics_table, number
 
 STATE_MARKS = {"finished": "✔", "failed": "✖", "crashed": "✖", "cancelled": "■", "queued": "○"}
 STATE_COLOURS = {"finished": "green", "failed": "red", "crashed": "red", "cancelled": "yellow"}
-_METRICS = (("srcc", "SRCC"), ("plcc", "PLCC"), ("mae", "MAE"), ("rmse", "RMSE"), ("r2", "R²"), ("n", "n"))
-_PARTS = {"test": "story.part_test", "cv": "story.part_cv", "baseline": "story.part_baseline"}
 _BAR = 60
-
-
-def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the metrics of each part as a table of few cells, the plain baseline in the last row."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
-    for _ in _METRICS:
-        table.add_column(justify="right")
-    table.add_row("", *(Text(label, "dim") for _, label in _METRICS))
-    if metrics.get("cv") == metrics.get("test"):  # with few scores the one stands for the other
-        metrics = {part: figures for part, figures in metrics.items() if part != "test"}
-    for part in sorted(metrics, key=lambda name: (name == "baseline", name != "test", name)):
-        style = "dim" if part == "baseline" else "bold"
-        label = t(_PARTS[part]) if part in _PARTS else part
-        table.add_row(Text(label, style), *(Text(_number(metrics[part].get(key)), style) for key, _ in _METRICS))
-    return table
-
-
-def _number(value: Any) -> str:
-    if not isinstance(value, int | float):
-        return "–"
-    return str(value) if isinstance(value, int) else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 class JobStatus(Vertical):
@@ -50,35 +24,42 @@ class JobStatus(Vertical):
     DEFAULT_CSS = """
     JobStatus { height: auto; }
     JobStatus > Static { height: auto; width: 1fr; }
-    JobStatus > #status-notes { color: $text-muted; max-height: 6; }
+    JobStatus > #status-notes { color: $text-muted; max-height: 4; }
+    JobStatus > #status-warnings { color: $text-warning; max-height: 4; }
     JobStatus > #status-error { color: $text-error; }
+    JobStatus > #status-wait { color: $text-muted; }
     JobStatus > .-none { display: none; }
     """
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="status-line", markup=False)
-        yield Static("", id="status-progress", markup=False)
-        yield Static("", id="status-error", markup=False)
-        yield Static("", id="status-metrics", markup=False)
-        yield Static("", id="status-notes", markup=False)
+        """Yield a line for each thing that may be told."""
+        for part in ("line", "wait", "progress", "epoch", "error", "metrics", "notes", "warnings"):
+            yield Static("", id=f"status-{part}", classes="-none", markup=False)
 
     def show(self, job_id: str, title: str, state: str, story: JobStory) -> None:
         """Show a job's present story.
 
         Args:
             job_id: for the hint at its log where it crashed.
-            title: what was asked for, in a few words.
+            title: what was asked for, in a few words, safe to show.
             state: the job's state, one of `tui.job_story.STATES`.
             story: what its events told so far.
         """
+        width = self.content_size.width
         mark, colour = STATE_MARKS.get(state, "●"), STATE_COLOURS.get(state, "cyan")
         line = Text.assemble((f"{mark} {state_text(state)}", colour), "  ", (display_name(title), "bold"))
-        self._put("#status-line", line)
-        self._put("#status-progress", None if state in ENDED else _bar(story, min(_BAR, self.content_size.width)))
-        self._put("#status-error", self._error_text(job_id, state, story))
-        self._put("#status-metrics", metrics_table(story.metrics) if story.metrics else None)
+        self._put("line", line)
+        wait = _wait_text(state, story)
+        self._put("wait", Text(wait) if wait else None)
+        self._put("progress", None if state in ENDED or wait else _bar(story, min(_BAR, width)))
+        epoch = epoch_text(story, is_running=state not in ENDED)
+        self._put("epoch", epoch if epoch.plain else None)
+        self._put("error", self._error_text(job_id, state, story))
+        self._put("metrics", metrics_table(story, width))
         notes = _notes(story)
-        self._put("#status-notes", Text("\n".join(notes)) if notes else None)
+        self._put("notes", Text("\n".join(notes)) if notes else None)
+        warnings = _warnings(story)
+        self._put("warnings", Text("\n".join(warnings)) if warnings else None)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -95,21 +76,72 @@ class JobStatus(Vertical):
             return Text(t("story.silent_hint"))
         return None
 
-    def _put(self, selector: str, content: Text | Table | None) -> None:
-        static = self.query_one(selector, Static)
+    def _put(self, part: str, content: Text | Table | None) -> None:
+        static = self.query_one(f"#status-{part}", Static)
         static.set_class(content is None, "-none")
         if content is not None:
             static.update(content)
 
 
+def epoch_text(story: JobStory, *, is_running: bool) -> Text:
+    """Return where the epochs are: which, learning rate, losses, figures, the best so far; empty without epochs.
+
+    Args:
+        story: what the events told so far.
+        is_running: leave out what is only of interest now.
+    """
+    epoch = story.epoch
+    if epoch is None:
+        return Text()
+    stage = {"head": t("story.stage_head"), "all": t("story.stage_all")}.get(str(epoch.get("stage")), "")
+    line = Text.assemble((t("story.epoch", n=epoch["epoch"], total=epoch["epochs"]), "bold"))
+    if is_running and stage:
+        line.append(f" {stage}", "dim")
+    losses = " | ".join(_short(value) for value in (epoch.get("train_loss"), epoch.get("validation_loss")))
+    parts = [t("story.losses", losses=losses)]
+    figures = epoch.get("metrics") or {}
+    parts += [f"{name.upper()} {number(figures[name])}" for name in ("srcc", "mae") if figures.get(name) is not None]
+    if is_running:
+        rate = (story.step or epoch).get("lr")
+        parts.append(t("story.learning_rate", rate=_short(rate)))
+    if epoch.get("best_epoch") is not None:
+        parts.append(t("story.best_epoch", n=epoch["best_epoch"]))
+    if is_running and epoch.get("eta") is not None and (story.progress is None or story.progress.get("eta") is None):
+        parts.append(t("story.eta", time=duration_text(float(epoch["eta"]))))
+    if is_running and story.step is not None:
+        parts.append(t("story.step", n=story.step["step"], total=story.step["steps"]))
+    for part in parts:
+        line.append(f" · {part}", "")
+    return line
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+
+
+def _wait_text(state: str, story: JobStory) -> str:
+    if state != "queued" or not story.is_waiting:
+        return ""
+    return t("story.waits_behind", job=display_name(story.behind)) if story.behind else t("story.waits")
+
+
 def _notes(story: JobStory) -> list[str]:
-    """Return the last few things that a person should know, the outcome first."""
+    """Return what came out, and how many photos could not be read."""
     notes = []
     if story.result and "seconds" in story.result:
-        notes.append(t("train.done", time=duration_text(float(story.result["seconds"]))))
+        took = duration_text(float(story.result["seconds"]))
+        notes.append(t("train.done" if story.result.get("model_id") else "train.done_nothing", time=took))
     if story.failures:
         notes.append(t("story.failures", n=len(story.failures), reason=say(story.failures[-1][1])))
-    return notes + [say(note) for note in story.notices[-1:]]
+    return notes
+
+
+def _warnings(story: JobStory) -> list[str]:
+    """Return the newest notice, and how many more there are."""
+    if not story.notices:
+        return []
+    more = t("story.more_notices", n=len(story.notices) - 1) if len(story.notices) > 1 else ""
+    return [f"! {say(story.notices[-1])} {more}".rstrip()]
 
 
 def _bar(story: JobStory, width: int) -> Text:

@@ -71,6 +71,9 @@ class ScoreTable(RowList[Any]):
     }
     """
 
+    PLAIN_CURSOR: ClassVar[bool] = False
+    """Whether the highlighted row leaves out the colours of its cells, which may not be readable on it."""
+
     @dataclass
     class HeaderClicked(Message):
         """A click on the heading of a column that has a key."""
@@ -194,7 +197,10 @@ class ScoreTable(RowList[Any]):
         if index >= len(self.rows):
             return Strip.blank(width, self.rich_style)
         name = "score-table--cursor" if index == self.cursor else "score-table--row"
-        line = self._line(self._cells(self.rows[index]), width - 1, self.get_component_rich_style(name))
+        cells = self._cells(self.rows[index])
+        if self.PLAIN_CURSOR and index == self.cursor:
+            cells = [cell.plain if isinstance(cell, Text) else cell for cell in cells]
+        line = self._line(cells, width - 1, self.get_component_rich_style(name))
         mark = "▐" if y - 1 in self._thumb(self.scroll_offset.y) else " "
         return Strip([*line, Segment(mark, self.get_component_rich_style("score-table--thumb"))], width)
 
