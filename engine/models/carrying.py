@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from engine.models.bundle import new_model_id
 from engine.models.damaged import damaged_model
 from engine.models.finding import list_bundles
 from engine.models.manifest import BundleInfo, manifest_of, read_info, read_manifest_file
-from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, MODEL_ID, is_plain
+from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, is_plain
 from engine.models.part_folder import already_there, part_folder
 from engine.models.record import RECORD_NAME, read_record
 from engine.models.soundness import GOLDEN_NAME, check_golden, check_hash, load_scorer
@@ -35,6 +36,7 @@ _MOST_FILES = 64
 _JSON_BYTES = 64 << 20
 _GOLDEN_BYTES = 64 << 20
 _CHUNK = 1 << 20
+_OUR_ID = re.compile(r"[a-z]+(-[a-z]+)*-\d{8}-\d{6}-[0-9a-f]{4}")
 
 
 class AlreadyHere(NotFound):
@@ -78,7 +80,8 @@ def import_bundle(
 ) -> BundleInfo:
     """Take a model from a folder that `export_bundle` made, somewhere, perhaps; nothing about it is trusted.
 
-    It keeps its id, unless another model has it here. What the manifest doesn't name is not copied.
+    It keeps its id, unless another model has it here; ``best`` means it only where no model was made here. What the
+    manifest doesn't name is not copied.
 
     Args:
         workspace: where it goes.
@@ -103,7 +106,10 @@ def import_bundle(
         with part_folder(target) as part:
             for name, expected in manifest["files"].items():
                 _copy(home, folder, name, part, expected, sizes[name])
-            write_json(part / MANIFEST_NAME, {**manifest, "model_id": model_id})
+            write_json(
+                part / MANIFEST_NAME,
+                {**manifest, "model_id": model_id, "imported": now().isoformat(timespec="seconds")},
+            )
             try:
                 _try_out(part)
             except DamagedFile as error:
@@ -144,12 +150,13 @@ def _refuse_known(workspace: Workspace, manifest: Mapping[str, Any]) -> None:
 
 
 def _essence(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in manifest.items() if key not in {"model_id", "name", "note"}}
+    return {key: value for key, value in manifest.items() if key not in {"model_id", "name", "note", "imported"}}
 
 
 def _free_id(workspace: Workspace, manifest: Mapping[str, Any], now: Callable[[], datetime]) -> str:
-    wanted = manifest.get("model_id")
-    if isinstance(wanted, str) and MODEL_ID.fullmatch(wanted) and not os.path.lexists(workspace.models / wanted):
+    wanted = str(manifest.get("model_id"))
+    # another form of id could take the place of what a person means by a word or by the beginning of an id
+    if _OUR_ID.fullmatch(wanted) and not os.path.lexists(workspace.models / wanted):
         return wanted
     return new_model_id(manifest["model"], now())
 

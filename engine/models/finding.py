@@ -28,8 +28,12 @@ def list_bundles(workspace: Workspace) -> list[BundleInfo]:
 
 
 def best_first(bundles: Iterable[BundleInfo]) -> list[BundleInfo]:
-    """Return bundles by how well they rank photos that they never saw, the newer one of equals first."""
-    return sorted(bundles, key=lambda info: (info.rank_quality, info.created), reverse=True)
+    """Return bundles by how well they rank photos that they never saw, the newer one of equals first.
+
+    Those that came from elsewhere are behind those that were made here: their figures are of other photos, and were
+    written down by somebody else.
+    """
+    return sorted(bundles, key=lambda info: (not info.imported, info.rank_quality, info.created), reverse=True)
 
 
 def damaged_bundles(workspace: Workspace) -> list[str]:
@@ -115,14 +119,16 @@ def set_default(workspace: Workspace, info: BundleInfo | None) -> None:
 def preferred_first(workspace: Workspace, bundles: Iterable[BundleInfo]) -> list[BundleInfo]:
     """Return bundles in the order in which one is used where none is named: the default, then by `best_first`."""
     ordered = best_first(bundles)
-    marked = workspace.settings().default_model
+    marked = ""
+    with contextlib.suppress(BeholderError):  # whoever needs the settings tells what is wrong with them
+        marked = workspace.settings().default_model
     return sorted(ordered, key=lambda info: info.model_id != marked) if marked else ordered
 
 
 def find_bundle(workspace: Workspace, ref: str = "best", *, even_damaged: bool = False) -> BundleInfo:
     """Return the bundle that an id, a unique prefix of one, a name, ``latest``, ``best`` or ``default`` means.
 
-    ``best`` is the one that ranks unseen photos best; see `BundleInfo.rank_quality`. ``default``, and an empty text,
+    ``best`` is the one that ranks unseen photos best; see `best_first`. ``default``, and an empty text,
     is the one that `set_default` marked; where none is, or it was removed, the best.
 
     Args:

@@ -40,6 +40,7 @@ class BundleInfo:
         metrics: part of the split → metric → value. path: the bundle's folder.
         note: what the person wrote about it; may be empty.
         size: bytes of its files. seconds: how long the training took; None where that is not known.
+        imported: it was made elsewhere, and its figures are of other photos.
     """
 
     model_id: str
@@ -53,11 +54,11 @@ class BundleInfo:
     note: str = ""
     size: int = 0
     seconds: float | None = None
+    imported: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the contract's JSON form."""
-        keys = ("model_id", "name", "model", "backbone", "created", "n", "metrics", "note", "size", "seconds")
-        return {key: getattr(self, key) for key in keys}
+        return {key: value for key, value in vars(self).items() if key != "path"}
 
     def unseen(self, metric: str) -> float | None:
         """Return a metric over photos that the model never saw; see `unseen_metric`."""
@@ -132,6 +133,7 @@ def info_of(folder: Path, manifest: Mapping[str, Any]) -> BundleInfo:
         note=manifest.get("note") or "",
         size=folder_size(folder),
         seconds=None if seconds is None else float(seconds),
+        imported=bool(manifest.get("imported")),
     )
 
 

@@ -185,6 +185,7 @@ _NEEDED: Mapping[str, Check] = {
 _KNOWN: Mapping[str, Check] = {
     "model_id": _text(NAME_LENGTH),
     "note": _text(NOTE_LENGTH),
+    "imported": _text(100),
     "weights": _text(_TEXT),
     "fingerprint": _text(NAME_LENGTH),
     "data_hash": _text(NAME_LENGTH),

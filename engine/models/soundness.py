@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ GOLDEN_NAME = "golden.safetensors"
 GOLDEN_ROWS = 16
 # relative to the scale's width; bf16 never enters here: golden rows start from stored vectors
 _GOLDEN_TOLERANCE = 1e-4
+# a manifest that is just being written, or whose writer was killed; see `engine.storage.replacing`
+_UNFINISHED = re.compile(rf"\.{re.escape(MANIFEST_NAME)}\.[0-9a-f]{{8}}\.part")
 # what a crafted file can make numpy and scikit-learn raise; none of it may be taken for a fault of the program
 BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError, MemoryError)
 
@@ -29,8 +32,13 @@ def stray_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str
     vouched = {*manifest["files"], MANIFEST_NAME}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        kind = path.lstat().st_mode
+        try:
+            kind = path.lstat().st_mode
+        except FileNotFoundError:
+            continue  # an unfinished manifest has become the manifest
         if stat.S_ISDIR(kind):
+            continue
+        if _UNFINISHED.fullmatch(name):
             continue
         if name not in vouched:
             yield name, f"it does not vouch for {name}"

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.models.bundle import best_first, list_bundles
+from engine.models.bundle import list_bundles, preferred_first
 from engine.prediction.guess_file import (
     SUFFIX,
     UNREADABLE,
@@ -84,7 +84,7 @@ def _remove_orphans(workspace: Workspace) -> None:
 
 
 def read_guesses(workspace: Workspace, entries: Iterable[Entry] | None = None) -> tuple[str, dict[str, Guess]]:
-    """Return the guesses of the best model that has any, by the rule of ``best``; those of replaced photos left out.
+    """Return the guesses of the default model, else of the best one that has any; those of replaced photos left out.
 
     Args:
         workspace: whose.
@@ -99,7 +99,7 @@ def read_guesses(workspace: Workspace, entries: Iterable[Entry] | None = None) -
     second: tuple[str, dict[str, Guess]] = "", {}
     if not guess_folder(workspace).is_dir():
         return second
-    for info in best_first(list_bundles(workspace)):
+    for info in preferred_first(workspace, list_bundles(workspace)):
         complete, found = False, {}
         try:
             for block in read_blocks(workspace, info.model_id):
@@ -152,7 +152,7 @@ class Unguessed(NamedTuple):
 def unguessed(workspace: Workspace) -> Unguessed:
     """Return the photos in ``data/`` that have no guess yet, and the model to ask.
 
-    It is the model of `read_guesses`; where there are no guesses at all, the best one.
+    It is the model of `read_guesses`; where there are no guesses at all, the default one.
 
     Raises:
         DamagedFile: ``scores.txt`` is damaged.
@@ -161,7 +161,7 @@ def unguessed(workspace: Workspace) -> Unguessed:
 
     model_id, guesses = read_guesses(workspace)
     if not model_id:
-        bundles = best_first(list_bundles(workspace))
+        bundles = preferred_first(workspace, list_bundles(workspace))
         if not bundles:
             return Unguessed("", [])
         model_id = bundles[0].model_id

@@ -13,10 +13,24 @@ import pytest
 
 from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
 from engine.models import carrying
-from engine.models.bundle import find_bundle, list_bundles, load_bundle, note_bundle, read_manifest, rename_bundle
+from engine.models.base import Recipe
+from engine.models.bundle import (
+    find_bundle,
+    list_bundles,
+    load_bundle,
+    note_bundle,
+    read_manifest,
+    read_manifest_file,
+    rename_bundle,
+    save_bundle,
+    set_default,
+)
 from engine.models.carrying import AlreadyHere, export_bundle, import_bundle
+from engine.models.catalog import make_scorer
+from engine.models.prior import Belief, with_prior
 from engine.workspace import Workspace
 from tests.engine.made_bundles import contents, rewrite, save, vouch
+from tests.engine.made_features import made_set
 
 
 @pytest.fixture
@@ -56,10 +70,30 @@ def test_a_model_is_carried_over_whole(workspace, elsewhere, tmp_path, model):
     assert contents(folder).keys() == contents(info.path).keys()
     there = import_bundle(workspace, folder)
     assert (there.model_id, there.name, there.note) == (info.model_id, "carried", "a note")
-    assert contents(there.path) == contents(folder)
+    assert {**contents(there.path), "manifest.json": b""} == {**contents(folder), "manifest.json": b""}
+    imported = read_manifest(there)
+    assert imported.pop("imported")
+    assert imported == read_manifest_file(folder)
     rows = np.random.default_rng(0).normal(size=(5, 32)).astype(np.float32)
     np.testing.assert_array_equal(load_bundle(there).scorer.predict(rows), load_bundle(info).scorer.predict(rows))
     assert list(workspace.models.iterdir()) == [there.path]
+
+
+def test_a_model_with_its_prior_is_carried_over_whole(workspace, elsewhere, tmp_path):
+    data = made_set(photos=20)
+    prior, family = make_scorer(Recipe("ridge")), make_scorer(Recipe("svr"))
+    list(prior.fit(data))
+    list(family.fit(data))
+    scorer = with_prior(family, prior, Belief(0.5, 1.0, 50.0))
+    manifest = {**read_manifest(save(elsewhere)), "model_id": "svr-20260101-000000-0000", "model": "svr"}
+    info = save_bundle(elsewhere, {**manifest, "prior": {"model_id": "x", "model": "ridge"}}, scorer, data.features)
+    there = import_bundle(workspace, export_bundle(elsewhere, info, tmp_path / "stick"))
+    assert "prior/ridge.safetensors" in contents(there.path)
+    np.testing.assert_array_equal(load_bundle(there).scorer.predict(data.album), scorer.predict(data.album))
+    folder = export_bundle(workspace, there, tmp_path / "stick2")
+    shutil.rmtree(there.path)
+    rewrite(folder, prior=None)
+    refused(workspace, folder, "other scores")
 
 
 def test_nothing_is_overwritten(elsewhere, tmp_path):
@@ -105,7 +139,17 @@ def test_another_model_of_the_same_id_gets_a_new_one(workspace, folder):
         import_bundle(workspace, folder)
 
 
-@pytest.mark.parametrize("model_id", ["../../data/evil", ".hidden", "a/b", "", 5, None, "x" * 150])
+def test_what_somebody_says_of_a_model_does_not_make_it_the_best(workspace, folder):
+    rewrite(folder, metrics={"cv": {"srcc": 1.0}})
+    there = import_bundle(workspace, folder)
+    assert find_bundle(workspace, "best").model_id == there.model_id
+    own = save(workspace, "own", 5, srcc=0.1)
+    assert find_bundle(workspace, "best").model_id == own.model_id
+    set_default(workspace, there)
+    assert find_bundle(workspace, "default").model_id == there.model_id
+
+
+@pytest.mark.parametrize("model_id", ["../../data/evil", ".hidden", "a/b", "", 5, None, "x" * 150, "best", "taste"])
 def test_an_id_that_is_none_is_not_taken_over(workspace, folder, model_id):
     rewrite(folder, model_id=model_id)
     if model_id == 5:

@@ -30,6 +30,7 @@ from engine.models.bundle import (
 )
 from engine.models.manifest_check import check_file_name, parse_manifest
 from engine.models.part_folder import clear_leftovers, part_folder
+from engine.models.verifying import verify_bundle
 from engine.workspace import Scale, Workspace
 from tests.engine.made_bundles import contents, rewrite, save
 
@@ -148,6 +149,16 @@ def test_a_default_that_is_damaged_is_named_not_passed_over(workspace):
     (poor.path / "manifest.json").write_text("{")
     with pytest.raises(DamagedFile, match=poor.model_id):
         find_bundle(workspace, "default")
+
+
+def test_a_writer_of_the_manifest_that_was_killed_does_no_harm(workspace):
+    info = save(workspace)
+    (info.path / ".manifest.json.0123abcd.part").write_text("{")
+    load_bundle(info)
+    assert all(check.is_ok for check in verify_bundle(info) if check.kind != "features")
+    (info.path / ".manifest.json.x.part").write_text("{")
+    with pytest.raises(DamagedFile, match="vouch"):
+        load_bundle(info)
 
 
 def test_settings_changed_by_two_programs_lose_nothing(workspace):
@@ -392,3 +403,19 @@ def test_a_place_that_is_taken_stays_as_it_is(tmp_path):
         (part / "new").write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
     assert list((tmp_path / "taken").iterdir()) == []
+
+
+def test_the_default_model_speaks_in_the_list_of_photos(workspace):
+    from engine.prediction.guesses import Guess, read_guesses, unguessed, write_guesses
+
+    good, poor = save(workspace, "good", 1, srcc=0.9), save(workspace, "poor", 2, srcc=0.1)
+    assert unguessed(workspace).model_id == good.model_id
+    (workspace.data / "a.jpg").write_bytes(b"x")
+    for info, score in ((good, 10.0), (poor, 20.0)):
+        write_guesses(workspace, info.model_id, {"a.jpg": Guess(score, False)})
+    assert read_guesses(workspace) == (good.model_id, {"a.jpg": Guess(10.0, False)})
+    set_default(workspace, poor)
+    assert read_guesses(workspace) == (poor.model_id, {"a.jpg": Guess(20.0, False)})
+    assert unguessed(workspace).model_id == poor.model_id
+    workspace.settings_file.write_text("not toml")
+    assert read_guesses(workspace)[0] == good.model_id

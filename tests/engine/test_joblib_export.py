@@ -1,5 +1,6 @@
 """A joblib file predicts what the model predicts, with scikit-learn alone; beholder writes it and never reads one."""
 
+import functools
 import subprocess
 import sys
 
@@ -33,18 +34,23 @@ RECIPES = {
 STRANGE = np.random.default_rng(7).normal(scale=20, size=(40, 32)).astype(np.float32)
 
 
-def fitted(recipe, data):
-    scorer = make_scorer(recipe)
-    list(scorer.fit(data, None))
+@functools.cache
+def training_set():
+    made = made_set(photos=60)
+    made.album[:, 3] = 5.0
+    return made
+
+
+@functools.cache
+def fitted(name):
+    scorer = make_scorer(RECIPES[name])
+    list(scorer.fit(training_set(), None))
     return scorer
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def data():
-    made = made_set(photos=60)
-    made.album[:, 3] = 5.0
-    made.features[:, 3] = 5.0
-    return made
+    return training_set()
 
 
 @pytest.fixture
@@ -72,22 +78,22 @@ def saved(workspace, scorer, data, model, **more):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_scikit_learns_form_predicts_the_same(name, data):
-    scorer = fitted(RECIPES[name], data)
+    scorer = fitted(name)
     form = sklearn_form(scorer)
     for rows in (data.album, STRANGE, STRANGE.astype(np.float64)):
         np.testing.assert_allclose(form.predict(rows), scorer.predict(rows.astype(np.float32)), atol=2e-3, rtol=1e-5)
 
 
 def test_a_prior_is_added_up(data):
-    prior = fitted(RECIPES["svr"], data)
-    family = fitted(RECIPES["ridge"], data)
+    prior = fitted("svr")
+    family = fitted("ridge")
     for share in (0.0, 0.5):
         scorer = with_prior(family, prior, Belief(share, 0.8, 42.0))
         np.testing.assert_allclose(sklearn_form(scorer).predict(STRANGE), scorer.predict(STRANGE), atol=2e-3)
 
 
 def test_the_process_says_how_sure_it_is(data):
-    scorer = fitted(RECIPES["gp"], data)
+    scorer = fitted("gp")
     _, spread = sklearn_form(scorer).predict(STRANGE, return_std=True)
     np.testing.assert_allclose(spread, scorer.spread(STRANGE), rtol=1e-4)
 
@@ -104,7 +110,7 @@ numpy.save(sys.argv[2], model.predict(numpy.load(sys.argv[3])))
 @pytest.mark.parametrize("name", ["taste", "gp", "random-forest", "hist-gradient-boosting", "frozen"])
 def test_the_file_loads_where_beholder_is_not(name, data, workspace, tmp_path):
     model = RECIPES[name].model
-    info = saved(workspace, fitted(RECIPES[name], data), data, model)
+    info = saved(workspace, fitted(name), data, model)
     file = export_joblib(workspace, info, tmp_path / "out")
     assert sorted(path.name for path in file.parent.iterdir()) == [f"{model}-1.README.txt", f"{model}-1.joblib"]
     np.save(tmp_path / "rows.npy", STRANGE)
@@ -115,7 +121,7 @@ def test_the_file_loads_where_beholder_is_not(name, data, workspace, tmp_path):
 
 
 def test_the_readme_says_what_goes_in_and_warns(data, workspace, tmp_path):
-    info = saved(workspace, fitted(RECIPES["ridge"], data), data, "ridge")
+    info = saved(workspace, fitted("ridge"), data, "ridge")
     text = export_joblib(workspace, info, tmp_path).with_name("ridge-1.README.txt").read_text("utf-8")
     for words in ("pickle", "Load only a file that you", "f" * 16, "(N, 3584)", "head_std: 1280", "scikit-learn 1."):
         assert words in text
@@ -124,7 +130,7 @@ def test_the_readme_says_what_goes_in_and_warns(data, workspace, tmp_path):
 
 
 def test_nothing_is_overwritten_and_no_half_export_is_left(data, workspace, tmp_path):
-    info = saved(workspace, fitted(RECIPES["ridge"], data), data, "ridge")
+    info = saved(workspace, fitted("ridge"), data, "ridge")
     (tmp_path / "ridge-1.README.txt").write_text("mine")
     with pytest.raises(UsageError, match="already"):
         export_joblib(workspace, info, tmp_path)

@@ -16,6 +16,7 @@ from engine.models.carrying import import_bundle
 from engine.workspace import Workspace
 from tui import cli
 
+TWIN = "taste-20310101-000000-beef"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -25,7 +26,7 @@ def workspace(workspace_with_model: Workspace, tmp_path: Path) -> Workspace:
     info = find_bundle(workspace_with_model, "first")
     twin = Path(shutil.copytree(info.path, tmp_path / "twin"))
     manifest = json.loads((twin / "manifest.json").read_text("utf-8"))
-    manifest |= {"model_id": "a-twin", "name": "second", "n": 7, "created": "2031-01-01T00:00:00+00:00"}
+    manifest |= {"model_id": TWIN, "name": "second", "n": 7, "created": "2031-01-01T00:00:00+00:00"}
     manifest["metrics"] = {"cv": {"srcc": -0.5, "mae": 40.0}}
     (twin / "manifest.json").write_text(json.dumps(manifest))
     import_bundle(workspace_with_model, twin)
@@ -67,23 +68,23 @@ def test_the_list_is_sorted_and_filtered(run: Run) -> None:
 def test_a_model_gets_a_name_and_a_note(run: Run, workspace: Workspace) -> None:
     code, out, _ = run("rename", "second", "美\x1b[2J", "--json")
     assert (code, json.loads(out)["name"]) == (0, "美\x1b[2J")
-    code, out, _ = run("rename", "a-twin", "美\x1b[2J")
+    code, out, _ = run("rename", TWIN, "美\x1b[2J")
     assert code == 0
     assert "美\\x1b[2J" in out
-    assert "\x1b" not in run("list")[1] + run("show", "a-twin")[1]
-    assert run("note", "a-twin", "for the book\nsoon")[0] == 0
-    shown = run("show", "a-twin")[1]
+    assert "\x1b" not in run("list")[1] + run("show", TWIN)[1]
+    assert run("note", TWIN, "for the book\nsoon")[0] == 0
+    shown = run("show", TWIN)[1]
     assert "for the book" in shown
     assert "soon" in shown
     assert _names(run, "list", "--filter", "BOOK") == ["美\x1b[2J"]
-    assert run("note", "a-twin", "")[0] == 0
-    assert find_bundle(workspace, "a-twin").note == ""
-    assert run("rename", "a-twin", "latest")[0] == 2
+    assert run("note", TWIN, "")[0] == 0
+    assert find_bundle(workspace, TWIN).note == ""
+    assert run("rename", TWIN, "latest")[0] == 2
     assert run("rename", "gone", "x")[0] == 3
-    assert run("rename", "a-twin", "first")[0] == 0
+    assert run("rename", TWIN, "first")[0] == 0
     code, _, error = run("show", "first")
     assert code == 2
-    assert "a-twin" in error
+    assert TWIN in error
 
 
 def test_the_default_predicts_where_no_model_is_named(run: Run, workspace: Workspace, new_photos: Path) -> None:
@@ -98,18 +99,18 @@ def test_the_default_predicts_where_no_model_is_named(run: Run, workspace: Works
     assert json.loads(run("default", "--json")[1]) == {"default": None}
     code, out, _ = run("default", "second")
     assert code == 0
-    assert "a-twin" in out
+    assert TWIN in out
     assert [row["default"] for row in json.loads(run("--json")[1])] == [True, False]
-    assert used() == used("--model", "default") == "a-twin"
+    assert used() == used("--model", "default") == TWIN
     assert used("--model", "best") == best
-    assert json.loads(run("show", "--json")[1])["model_id"] == "a-twin"
+    assert json.loads(run("show", "--json")[1])["model_id"] == TWIN
     assert run("default", "none")[0] == 0
     assert used() == best
-    assert run("default", "a-twin", "--json")[1] == '{\n  "default": "a-twin"\n}\n'
-    assert run("rm", "a-twin", "--yes")[0] == 0
+    assert run("default", TWIN, "--json")[1] == f'{{\n  "default": "{TWIN}"\n}}\n'
+    assert run("rm", TWIN, "--yes")[0] == 0
     assert used() == best
     assert default_model(workspace) == ""
-    assert run("default", "a-twin")[0] == 3
+    assert run("default", TWIN)[0] == 3
 
 
 def test_a_job_predicts_with_the_default_too() -> None:
@@ -138,21 +139,21 @@ def test_verify_tells_sound_from_damaged(run: Run, workspace: Workspace) -> None
     assert code == 0
     assert "✖" not in out
     assert "taste.safetensors" in out
-    (workspace.models / "a-twin" / "taste.safetensors").write_bytes(b"other")
+    (workspace.models / TWIN / "taste.safetensors").write_bytes(b"other")
     code, out, _ = run("verify", "--all")
     assert code == 4
     assert "✖ file: taste.safetensors" in out
     found = json.loads(run("verify", "--all", "--json")[1])
-    assert {item["model_id"]: item["state"] for item in found}["a-twin"] == "damaged"
+    assert {item["model_id"]: item["state"] for item in found}[TWIN] == "damaged"
     assert sorted(item["state"] for item in found) == ["damaged", "ok"]
-    (workspace.models / "a-twin" / "manifest.json").write_text("{")
-    code, out, _ = run("verify", "a-twin", "--json")
+    (workspace.models / TWIN / "manifest.json").write_text("{")
+    code, out, _ = run("verify", TWIN, "--json")
     assert (code, json.loads(out)["checks"][0]["state"]) == (4, "damaged")
-    assert "a-twin" in run("verify", "--all")[1]
+    assert TWIN in run("verify", "--all")[1]
     assert run("verify")[0] == run("verify", "first", "--all")[0] == 2
     for info in list_bundles(workspace):
         shutil.rmtree(info.path)
-    shutil.rmtree(workspace.models / "a-twin")
+    shutil.rmtree(workspace.models / TWIN)
     assert run("verify", "--all")[0] == 3
 
 
@@ -180,7 +181,7 @@ def test_a_model_travels(run: Run, workspace: Workspace, tmp_path: Path) -> None
     assert "SHA-256" in error
     assert "Traceback" not in error
     assert run("import", tmp_path / "gone")[0] == 3
-    assert [path.name for path in workspace.models.iterdir() if path.name != "README.md"] == ["a-twin"]
+    assert [path.name for path in workspace.models.iterdir() if path.name != "README.md"] == [TWIN]
 
 
 def test_a_removed_model_says_how_it_comes_back(run: Run, workspace: Workspace) -> None:
@@ -188,6 +189,6 @@ def test_a_removed_model_says_how_it_comes_back(run: Run, workspace: Workspace) 
     assert code == 0
     place = Path(out.split("moved to ")[1].strip())
     back = Path(error.split("back to ")[1].strip())
-    assert back == workspace.models / "a-twin"
+    assert back == workspace.models / TWIN
     os.rename(place, back)  # noqa: PTH104 - as a person would
     assert run("verify", "second")[0] == 0

@@ -60,6 +60,7 @@ def show(
 def _facts(info: BundleInfo, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("model_id", "name", "model", "backbone", "created", "n"):
         yield t(f"cli.models.{key}"), str(getattr(info, key) or "–")
+    yield t("models_cli.show.imported"), str(manifest.get("imported") or "")
     prior = manifest.get("prior")
     if prior:
         yield t("models_cli.show.prior"), f"{prior['model_id']} ({prior['model']})"
