@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from engine.errors import BeholderError, DamagedFile, Message, NeedMissing, UsageError
+from engine.errors import BeholderError, DamagedFile, Interrupted, Message, NeedMissing, UsageError
 from engine.events import Notice
 from engine.features.backbones import Backbone
 from engine.features.preprocess import FloatArray
@@ -87,7 +87,7 @@ def open_runtime(
             yield _cant_convert(backbone, error)
             yield TorchRuntime(backbone, weights)
             return
-        except DamagedFile:
+        except (DamagedFile, Interrupted):
             raise
         except BeholderError as error:
             yield Notice(Message("The prepared network can't be kept: {cause}", {"cause": str(error)}))

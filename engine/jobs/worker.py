@@ -198,6 +198,10 @@ def _work(
             remedy="Close other programs, or choose a smaller backbone or fewer photos.",
         )
     except (Exception, SystemExit) as error:  # noqa: BLE001  (the outermost frame: logged, and told as the last event)
+        if stop():
+            # The signal broke off what can't be broken off cleanly, such as an import: no fault of the program.
+            _log.info("stopped", exc_info=True)
+            return {"type": "cancelled"}, Interrupted.exit_code
         _log.exception("a fault of the program")
         fault = BeholderError(
             "The worker stopped on a fault of the program: {cause}.",
