@@ -39,10 +39,10 @@ def diff(
     if as_json:
         session.console.json(found.to_dict())
         return
-    _print(session, found)
+    _print(session, found, 1 if workspace.scale.span >= 20 else 2)
 
 
-def _print(session: Session, found: Difference) -> None:
+def _print(session: Session, found: Difference, digits: int) -> None:
     from engine.prediction.difference import label
 
     console = session.console
@@ -69,7 +69,7 @@ def _print(session: Session, found: Difference) -> None:
         console.table(
             [t("cli.table.photo"), t("report.given"), *map(display_name, names)],
             [
-                [photo.name, format_score(photo.given), f"{photo.left:.1f}", f"{photo.right:.1f}"]
+                [photo.name, format_score(photo.given), f"{photo.left:.{digits}f}", f"{photo.right:.{digits}f}"]
                 for photo in found.photos
             ],
             right=(1, 2, 3),
