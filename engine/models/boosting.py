@@ -17,7 +17,9 @@ from engine.models.settings import settings
 from engine.models.skops_file import load_estimator, save_estimator
 from engine.models.sound_trees import check_features, check_predictors, check_trees
 
-_POINTS = 20  # of the live curve, and how often a fit looks whether it should stop
+# points of the live curve, and how often a fit looks whether it should stop; a step costs more than its stages, so
+# there are fewer where no validation part is watched
+_POINTS, _POINTS_UNWATCHED = 20, 5
 _LOSS_TYPES = (
     "sklearn._loss._loss.CyHalfSquaredError",
     "sklearn._loss.link.IdentityLink",
@@ -84,6 +86,8 @@ class GradientBoosting(OnFeatures):
         """Return (N,) scores for (N, D) float32 features."""
         if self._booster is None:
             raise ValueError("not fitted")
+        if not features.shape[0]:
+            return np.zeros(0)  # scikit-learn refuses to predict nothing
         guessed: Scores = np.asarray(self._booster.predict(features), np.float64)
         return guessed
 
@@ -174,6 +178,8 @@ class HistGradientBoosting(OnFeatures):
         """Return (N,) scores for (N, D) float32 features."""
         if self._booster is None:
             raise ValueError("not fitted")
+        if not features.shape[0]:
+            return np.zeros(0)  # scikit-learn refuses to predict nothing
         guessed: Scores = np.asarray(self._booster.predict(features[:, self._columns]), np.float64)
         return guessed
 
@@ -239,14 +245,15 @@ def _in_steps(
     control: FitControl,
 ) -> Generator[Event, None, int]:
     """Grow a booster to the wanted number of stages, a curve point each step; return how many stages are to be kept."""
-    step = max(1, round(wanted / _POINTS))
+    watched = unseen is not None and unseen[1].size > 0
+    step = max(1, round(wanted / (_POINTS if watched else _POINTS_UNWATCHED)))
     best, least = 0, np.inf
     for stages in [*range(step, wanted, step), wanted]:
         raise_if_stopped(control.should_stop)
         grow(stages)
         train = float(np.abs(booster.predict(fitted[0]) - fitted[1]).mean())
         error = None
-        if unseen is not None and unseen[1].size:
+        if unseen is not None and watched:
             error = float(np.abs(booster.predict(unseen[0]) - unseen[1]).mean())
         if error is None or error < least:
             best, least = stages, np.inf if error is None else error

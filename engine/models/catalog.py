@@ -66,6 +66,7 @@ class ModelFamily:
 
 
 _PRIOR: Mapping[Option, Param] = {"prior": Param("")}
+_WEIGHTING: Mapping[str, Param] = {"weighting": Param("auto", choices=("auto", "block", "variance"))}
 _LOSS = Param("huber", choices=("mse", "mae", "huber", "rank", "huber+0.5*rank"))
 
 FAMILIES: Mapping[str, ModelFamily] = {
@@ -121,9 +122,10 @@ FAMILIES: Mapping[str, ModelFamily] = {
             "engine.models.svr:SupportVector",
             _PRIOR,
             {
-                "C": Param(1.0, 0.05, 50.0, log=True),
+                "C": Param(2.0, 0.05, 50.0, log=True),
                 "epsilon": Param(0.1, 0.01, 0.5, log=True),
                 "width": Param(1.0, 0.1, 4.0, log=True),
+                **_WEIGHTING,
             },
         ),
         ModelFamily(
@@ -138,18 +140,27 @@ FAMILIES: Mapping[str, ModelFamily] = {
             },
             axis="stages",
         ),
-        ModelFamily("stacking", "engine.models.stacking:Stacking", _PRIOR, axis="folds"),
+        ModelFamily(
+            "stacking",
+            "engine.models.stacking:Stacking",
+            _PRIOR,
+            {"strength": Param(0.3, 0.01, 10.0, log=True), "folds": Param(5, 3, 10)},
+            axis="folds",
+        ),
         ModelFamily(
             "ridge",
             "engine.models.ridge:Ridge",
             _PRIOR,
-            {"strength": Param("auto", choices=("auto", "0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100"))},
+            {
+                "strength": Param("auto", choices=("auto", "0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100")),
+                **_WEIGHTING,
+            },
         ),
         ModelFamily(
             "gp",
             "engine.models.gp:GaussianProcess",
             _PRIOR,
-            {"kernel": Param("rbf+linear", choices=("rbf+linear", "rbf", "linear"))},
+            {"kernel": Param("rbf+linear", choices=("rbf+linear", "rbf", "linear")), **_WEIGHTING},
         ),
         ModelFamily(
             "hist-gradient-boosting",

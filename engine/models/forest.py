@@ -15,7 +15,8 @@ from engine.models.settings import settings
 from engine.models.skops_file import load_estimator, save_estimator
 from engine.models.sound_trees import check_features, check_trees
 
-_STEP = 25
+# trees between two points of the curve; a step costs more than its trees, so they are wider where nobody watches
+_STEP, _STEP_UNWATCHED = 25, 75
 _FILE = "forest.skops"
 _TRUSTED = (
     "sklearn.ensemble._forest.RandomForestRegressor",
@@ -56,7 +57,9 @@ class RandomForest(OnFeatures):
             n_jobs=-1,
             random_state=data.seed,
         )
-        for trees in [*range(_STEP, self._wanted, _STEP), self._wanted]:
+        watched = validation is not None and validation.scores.size > 0
+        step = _STEP if watched else _STEP_UNWATCHED
+        for trees in [*range(step, self._wanted, step), self._wanted]:
             raise_if_stopped(control.should_stop)
             forest.set_params(n_estimators=trees)
             with warnings.catch_warnings():
@@ -67,7 +70,7 @@ class RandomForest(OnFeatures):
                 forest.fit(data.features, data.scores)
             self._oob_mae = float(np.abs(forest.oob_prediction_ - data.scores).mean())
             unseen = None
-            if validation is not None and validation.scores.size:
+            if validation is not None and watched:
                 unseen = float(np.abs(forest.predict(validation.features) - validation.scores).mean())
             yield CurvePoint("trees", float(trees), "mae", self._oob_mae, unseen)
             if control.should_finish():
@@ -78,6 +81,8 @@ class RandomForest(OnFeatures):
         """Return (N,) scores for (N, D) float32 features."""
         if self._forest is None:
             raise ValueError("not fitted")
+        if not features.shape[0]:
+            return np.zeros(0)  # scikit-learn refuses to predict nothing
         guessed: Scores = np.asarray(self._forest.predict(features), np.float64)
         return guessed
 

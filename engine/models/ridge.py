@@ -15,19 +15,19 @@ from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores,
 from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix
 from engine.models.label_curve import label_curve
+from engine.models.scaling import AUTO, WEIGHTINGS, standardisers
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
 
-AUTO = "auto"
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-_FOLDS = 5
+FOLDS = 5
 _UNTRIED = 1.0  # where there is only one group, nothing can be held out to choose by
 _FILE = "ridge.safetensors"
 _RECIPE, _ALONE = Recipe("ridge"), FitControl()
 
 
 class Ridge(OnFeatures):
-    """A weight for each feature; the penalty's strength is chosen by grouped cross-validation. A `Scorer`.
+    """A weight for each feature; grouped cross-validation chooses the penalty and how features are scaled. A `Scorer`.
 
     The strength is relative to the mean squared length of the centred rows. Predicting needs numpy alone.
     """
@@ -35,7 +35,8 @@ class Ridge(OnFeatures):
     name: ClassVar[str] = "ridge"
 
     def __init__(self, recipe: Recipe = _RECIPE) -> None:
-        self._asked = str(settings(recipe)["strength"])
+        chosen = settings(recipe)
+        self._asked, self._weighting = str(chosen["strength"]), str(chosen["weighting"])
         self._standardiser: Standardiser | None = None
         self._strength = 0.0
         self._weights: Matrix = np.zeros(0)
@@ -46,13 +47,14 @@ class Ridge(OnFeatures):
     ) -> Iterator[Event]:
         """Choose the strength, show the learning curve with it, fit on all of `data`; see `Scorer.fit`."""
         raise_if_stopped(control.should_stop)
-        standardiser = Standardiser.fit(data.album, data.blocks)
-        rows = standardiser.apply(data.features)
-        if self._asked == AUTO:
-            folds = deal_folds(data.groups, _FOLDS, data.seed)
-            self._strength = choose_strength(rows, data.scores, folds, control.should_stop)
-        else:
-            self._strength = float(self._asked)
+        folds = deal_folds(data.groups, FOLDS, data.seed)
+        strengths = STRENGTHS if self._asked == AUTO else (float(self._asked),)
+        tried = []
+        for weighting, standardiser in standardisers(data, self._weighting).items():
+            rows = standardiser.apply(data.features)
+            strength, error = choose_strength(rows, data.scores, folds, strengths, control.should_stop)
+            tried.append((error, weighting, strength, standardiser, rows))
+        _, self._weighting, self._strength, standardiser, rows = min(tried, key=lambda each: each[0])
         if validation is not None and validation.scores.size:
             unseen = standardiser.apply(validation.features)
 
@@ -72,8 +74,8 @@ class Ridge(OnFeatures):
         return self._standardiser.apply(features) @ self._weights + self._intercept
 
     def details(self) -> dict[str, float | int | str]:
-        """Return the penalty's strength."""
-        return {"strength": self._strength}
+        """Return the penalty's strength and the features' weighting."""
+        return {"strength": self._strength, "weighting": self._weighting}
 
     def save(self, folder: Path) -> None:
         """Write ``ridge.safetensors``."""
@@ -86,7 +88,7 @@ class Ridge(OnFeatures):
                 "factor": self._standardiser.factor,
                 "weights": self._weights,
                 "intercept": np.array([self._intercept]),
-                "strength": np.array([self._strength]),
+                "strength": np.array([self._strength, float(self._weighting == "variance")]),
             },
         )
 
@@ -95,12 +97,13 @@ class Ridge(OnFeatures):
         """Return the fitted model that `save` wrote; see `Scorer.load`."""
         arrays = load_shaped(
             folder / _FILE,
-            {"mean": "D", "factor": "D", "weights": "D", "intercept": (1,), "strength": (1,)},
+            {"mean": "D", "factor": "D", "weights": "D", "intercept": (1,), "strength": (2,)},
         )
         model = cls()
         model._standardiser = Standardiser(arrays["mean"], arrays["factor"])
         model._weights, model._intercept = arrays["weights"], float(arrays["intercept"][0])
         model._strength = float(arrays["strength"][0])
+        model._weighting = WEIGHTINGS[int(arrays["strength"][1] > 0)]
         return model
 
 
@@ -130,22 +133,25 @@ def ridge_weights(rows: Matrix, scores: Scores, strengths: Sequence[float]) -> t
     return weights, mean - weights @ centre
 
 
-def choose_strength(rows: Matrix, scores: Scores, folds: Index, should_stop: StopCheck) -> float:
-    """Return the penalty of `STRENGTHS` with the smallest squared error on photos of groups that were held out.
+def choose_strength(
+    rows: Matrix, scores: Scores, folds: Index, strengths: Sequence[float], should_stop: StopCheck
+) -> tuple[float, float]:
+    """Return the penalty with the smallest squared error on photos of groups that were held out, and that mean error.
 
     Args:
         rows: (N, D) standardised features. scores: (N,). folds: (N,) fold numbers, as `deal_folds` deals them.
-        should_stop: see `FitControl`.
+        strengths: penalties to choose from, as in `ridge_weights`. should_stop: see `FitControl`.
 
     Raises:
         Interrupted: `should_stop` said so.
     """
     if folds.max() == 0:
-        return _UNTRIED
-    errors = np.zeros(len(STRENGTHS))
+        return min(strengths, key=lambda strength: abs(strength - _UNTRIED)), float(scores.var())
+    errors = np.zeros(len(strengths))
     for fold in range(int(folds.max()) + 1):
         raise_if_stopped(should_stop)
         seen, unseen = folds != fold, folds == fold
-        weights, intercepts = ridge_weights(rows[seen], scores[seen], STRENGTHS)
+        weights, intercepts = ridge_weights(rows[seen], scores[seen], strengths)
         errors += ((rows[unseen] @ weights.T + intercepts - scores[unseen, None]) ** 2).sum(axis=0)
-    return STRENGTHS[int(np.argmin(errors))]
+    best = int(np.argmin(errors))
+    return strengths[best], float(errors[best]) / scores.size

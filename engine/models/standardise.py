@@ -40,6 +40,20 @@ class Standardiser:
         factor = np.where(deviation > _FLAT, 1.0 / (np.maximum(deviation, _FLAT) * np.sqrt(width)), 0.0)
         return cls(album.mean(axis=0, dtype=np.float64).astype(np.float32), factor.astype(np.float32))
 
+    @classmethod
+    def by_variance(cls, album: Features, blocks: Sequence[int]) -> Standardiser:
+        """Return one that centres and keeps the features' own proportions: what varies more says more.
+
+        Args:
+            album: (M, D) float32, scored or not.
+            blocks: widths; as with `fit`, a photo's squared length becomes about their number.
+        """
+        deviation = album.std(axis=0, dtype=np.float64)
+        total = float((deviation**2).sum())
+        factor = np.full(deviation.size, np.sqrt(len(blocks) / total) if total > _FLAT**2 else 0.0)
+        factor[deviation <= _FLAT] = 0.0
+        return cls(album.mean(axis=0, dtype=np.float64).astype(np.float32), factor.astype(np.float32))
+
     def apply(self, features: Features) -> NDArray[np.float64]:
         """Return (N, D) float64 standardised features; a photo's squared length is about the number of blocks."""
         return ((features - self.mean) * self.factor).astype(np.float64)

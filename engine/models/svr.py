@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from engine.events import Event, raise_if_stopped
 from engine.models.arrays import load_shaped, save_arrays
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
-from engine.models.folds import Index
+from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix, median_distance, squared_distances
 from engine.models.label_curve import label_curve
+from engine.models.ridge import FOLDS
+from engine.models.scaling import AUTO, WEIGHTINGS, standardisers
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
 
@@ -26,7 +28,8 @@ class SupportVector(OnFeatures):
     """A score is a weighted sum of likenesses to scored photos; errors inside the tube cost nothing. A `Scorer`.
 
     The likeness is exp(-width · d² / median d²), so its reach comes from the data. `C` and `epsilon` are in
-    deviations of the scores, so they mean the same on every scale. Predicting needs numpy alone.
+    deviations of the scores, so they mean the same on every scale. Grouped cross-validation
+    chooses how the features are scaled. Predicting needs numpy alone.
     """
 
     name: ClassVar[str] = "svr"
@@ -34,6 +37,7 @@ class SupportVector(OnFeatures):
     def __init__(self, recipe: Recipe = _RECIPE) -> None:
         chosen = settings(recipe)
         self._cost, self._tube, self._width = (float(chosen[name]) for name in ("C", "epsilon", "width"))
+        self._weighting = str(chosen["weighting"])
         self._standardiser: Standardiser | None = None
         self._gamma = 0.0
         self._support: NDArray[np.float32] = np.zeros((0, 0), np.float32)
@@ -45,11 +49,16 @@ class SupportVector(OnFeatures):
     ) -> Iterator[Event]:
         """Show the learning curve, then fit on all of `data`; see `Scorer.fit`."""
         raise_if_stopped(control.should_stop)
-        standardiser = Standardiser.fit(data.album, data.blocks)
-        rows = standardiser.apply(data.features)
-        squared = squared_distances(rows, rows)
-        gamma = self._width / median_distance(squared)
-        gram = np.exp(-gamma * squared)
+        folds = deal_folds(data.groups, FOLDS, data.seed)
+        tried = []
+        for weighting, standardiser in standardisers(data, self._weighting).items():
+            rows = standardiser.apply(data.features)
+            squared = squared_distances(rows, rows)
+            gamma = self._width / median_distance(squared)
+            gram = np.exp(-gamma * squared)
+            error = self._held_out_error(gram, data.scores, folds, control) if self._weighting == AUTO else 0.0
+            tried.append((error, weighting, standardiser, rows, gamma, gram))
+        _, self._weighting, standardiser, rows, gamma, gram = min(tried, key=lambda each: each[0])
         if validation is not None and validation.scores.size:
             likeness = np.exp(-gamma * squared_distances(standardiser.apply(validation.features), rows))
 
@@ -63,6 +72,17 @@ class SupportVector(OnFeatures):
         used, self._weights, self._intercept = self._solve(gram, data.scores)
         # standardised features come out of float32: nothing is lost
         self._standardiser, self._gamma, self._support = standardiser, gamma, rows[used].astype(np.float32)
+
+    def _held_out_error(self, gram: Matrix, scores: Scores, folds: Index, control: FitControl) -> float:
+        """Return the mean squared error on groups that were held out; 0 where there is only one."""
+        error = 0.0
+        for fold in range(int(folds.max()) + 1) if folds.max() else ():
+            raise_if_stopped(control.should_stop)
+            seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            used, weights, intercept = self._solve(gram[np.ix_(seen, seen)], scores[seen])
+            guess = gram[np.ix_(unseen, seen[used])] @ weights + intercept
+            error += float(((guess - scores[unseen]) ** 2).sum()) / scores.size
+        return error
 
     def _solve(self, gram: Matrix, scores: Scores) -> tuple[Index, Matrix, float]:
         """Return the support's rows, their weights and the intercept from an (N, N) kernel matrix."""
@@ -88,6 +108,7 @@ class SupportVector(OnFeatures):
             "C": self._cost,
             "epsilon": self._tube,
             "width": self._width,
+            "weighting": self._weighting,
             "support_vectors": int(self._support.shape[0]),
         }
 
@@ -95,6 +116,7 @@ class SupportVector(OnFeatures):
         """Write ``svr.safetensors``."""
         if self._standardiser is None:
             raise ValueError("not fitted")
+        numbers = (self._intercept, self._gamma, self._cost, self._tube, self._width)
         save_arrays(
             folder / _FILE,
             {
@@ -102,7 +124,7 @@ class SupportVector(OnFeatures):
                 "factor": self._standardiser.factor,
                 "support": self._support,
                 "weights": self._weights,
-                "numbers": np.array([self._intercept, self._gamma, self._cost, self._tube, self._width]),
+                "numbers": np.array([*numbers, float(self._weighting == "variance")]),
             },
         )
 
@@ -111,10 +133,11 @@ class SupportVector(OnFeatures):
         """Return the fitted model that `save` wrote; see `Scorer.load`."""
         arrays = load_shaped(
             folder / _FILE,
-            {"mean": "D", "factor": "D", "support": "SD", "weights": "S", "numbers": (5,)},
+            {"mean": "D", "factor": "D", "support": "SD", "weights": "S", "numbers": (6,)},
         )
         model = cls()
         model._standardiser = Standardiser(arrays["mean"], arrays["factor"])
         model._support, model._weights = arrays["support"], arrays["weights"]
-        model._intercept, model._gamma, model._cost, model._tube, model._width = arrays["numbers"].tolist()
+        model._intercept, model._gamma, model._cost, model._tube, model._width, by_variance = arrays["numbers"].tolist()
+        model._weighting = WEIGHTINGS[int(by_variance > 0)]
         return model
