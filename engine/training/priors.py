@@ -1,4 +1,4 @@
-"""Where a training begins: at nothing, or at a trained model whose features and scale are checked first."""
+"""Where a training begins: at nothing, or at a trained model whose features are checked first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.models.bundle import BundleInfo, find_bundle, load_bundle
 from engine.models.catalog import make_scorer
 from engine.models.record import read_record
 from engine.training.spec import TrainSpec
-from engine.workspace import Scale, Workspace
+from engine.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,12 @@ class Prior:
 
     Args:
         info: which one it is.
-        scorer: it, fitted; it predicts on `scale`.
-        scale: of the scores that it gives.
+        scorer: it, fitted; on whatever scale: a training finds out how far its scores are to be followed.
         learned: names of the photos in ``data/`` whose scores it has learned from; empty where it left no record.
     """
 
     info: BundleInfo
     scorer: Scorer
-    scale: Scale
     learned: frozenset[str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,9 +60,7 @@ def find_prior(workspace: Workspace, spec: TrainSpec) -> Prior | None:
             other=info.backbone,
         )
     record = read_record(info.path)
-    return Prior(
-        info, bundle.scorer, Scale(*bundle.manifest["scale"]), frozenset(guess.name for guess in record.guesses)
-    )
+    return Prior(info, bundle.scorer, frozenset(guess.name for guess in record.guesses))
 
 
 def begin(spec: TrainSpec, prior: Prior | None) -> Scorer:
