@@ -91,11 +91,11 @@ def _thumbnail(workspace: Workspace, name: str, kept: Thumbnails) -> Thumbnail:
     if name in {"", ".", ".."} or "\0" in name or Path(name).name != name:
         return Thumbnail(problem="photo_gone")
     path = workspace.data / name
-    if not path.is_file():
-        return Thumbnail(problem="photo_gone")
     try:
+        if not path.is_file():
+            return Thumbnail(problem="photo_gone")
         image = kept.read(path, (_SIDE, _SIDE)).convert("RGB")
-    except ImageError:
+    except (ImageError, OSError):  # a name that no file system takes is one of the latter
         return Thumbnail(problem="photo_unreadable")
     image.info.clear()
     for quality in _QUALITIES:

@@ -20,6 +20,7 @@ MOST_DOTS = 1000
 """Photos drawn as dots; of more, so many evenly over the scores."""
 
 _METRICS = {"srcc": "SRCC", "plcc": "PLCC", "kendall": "Kendall", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
+_NAME_LENGTH = 255
 _STILL_FALLING = 0.98  # of the error at half the scores: what is below this still falls
 
 
@@ -188,7 +189,7 @@ def photos_section(
 
 
 def _photo(guess: Guessed, thumbnail: Thumbnail, score: ScoreText, words: Words) -> str:
-    name = html.escape(display_name(guess.name))
+    name = html.escape(display_name(guess.name)[:_NAME_LENGTH])
     scores = words("photo_scores", given=score(guess.given), predicted=score(guess.predicted))
     if thumbnail.jpeg:
         data = base64.b64encode(thumbnail.jpeg).decode("ascii")

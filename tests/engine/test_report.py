@@ -220,10 +220,13 @@ def test_hostile_names_and_notes_stay_text(workspace, tmp_path):
 
 def test_a_record_from_elsewhere_leads_nowhere(workspace, tmp_path):
     secret = draw_photo(tmp_path / "secret.jpg", 1, 0.5)
-    names = ["../../secret.jpg", str(secret), "..", "", "a\0b.jpg", "gone.jpg"]
+    names = ["../../secret.jpg", str(secret), "..", "", "a\0b.jpg", "gone.jpg", "x" * 5000, "gone-too.jpg"]
     page = Page(write_report(workspace, made_bundle(workspace, guesses(names)), tmp_path / "r.html"))
     assert page.images == []
-    assert page.text.count(ENGLISH["photo_gone"]) == 12
+    # each is among the best or the worst, and among the most wrong
+    assert page.text.count(ENGLISH["photo_gone"]) == 14
+    assert page.text.count(ENGLISH["photo_unreadable"]) == 2
+    assert "x" * 256 not in page.source
 
 
 def test_a_photo_that_cannot_be_read_is_named(workspace, tmp_path):
