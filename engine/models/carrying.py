@@ -24,10 +24,10 @@ from engine.models.bundle import new_model_id
 from engine.models.damaged import damaged_model
 from engine.models.finding import list_bundles
 from engine.models.manifest import BundleInfo, manifest_of, read_info, read_manifest_file
-from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, is_plain
+from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, is_plain, is_plain_deep
 from engine.models.part_folder import already_there, part_folder
 from engine.models.record import RECORD_NAME, read_record
-from engine.models.soundness import GOLDEN_NAME, check_golden, check_hash, load_scorer
+from engine.models.soundness import GOLDEN_NAME, check_golden, check_hash, check_network, load_scorer
 from engine.storage import disk_errors, replacing, require_space, sync_folder, write_json
 from engine.workspace import Workspace
 
@@ -120,12 +120,11 @@ def import_bundle(
 def _try_out(part: Path) -> None:
     manifest = read_manifest_file(part)
     record = read_record(part)
-    if not all(is_plain(dict(event)) for event in record.events) or not all(
-        is_plain(asdict(guess)) for guess in record.guesses
-    ):
+    if not all(map(is_plain_deep, record.events)) or not all(is_plain(asdict(guess)) for guess in record.guesses):
         raise damaged_model(part / RECORD_NAME, "it holds more than texts and numbers")
     if check_golden(part, manifest, load_scorer(part, manifest)) == 0:
         raise damaged_model(part / GOLDEN_NAME, "it holds no rows")
+    check_network(part, manifest)
 
 
 def _elsewhere(error: DamagedFile, part: Path, folder: Path) -> DamagedFile:

@@ -72,6 +72,10 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
         check_file_name(name)
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
             raise ValueError(f"{name!r} in files has no SHA-256")
+    if manifest.get("tuned"):
+        network = str(manifest.get("weights"))
+        if network not in manifest["files"] or not network.endswith(".safetensors"):
+            raise ValueError("its network is not among the files")
     if len({name.casefold() for name in manifest["files"]}) < len(manifest["files"]):
         raise ValueError("two files with one name")
     if any(_depth_over(value, _DEEPEST) for value in manifest.values()):
@@ -147,9 +151,15 @@ def _scale(value: Any) -> bool:
 
 def is_plain(value: Any) -> bool:
     """Say whether this is a table of short texts and finite numbers."""
-    return isinstance(value, dict) and all(
-        item is None or isinstance(item, bool) or _number(item) or _text(_TEXT)(item) for item in value.values()
-    )
+    return isinstance(value, dict) and is_plain_deep(value, 1)
+
+
+def is_plain_deep(value: Any, depth: int = 4) -> bool:
+    """Say whether this is JSON of short texts and finite numbers, nested no deeper than that."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(is_plain_deep(item, depth - 1) for item in inner)
+    return value is None or isinstance(value, bool) or _number(value) or _text(_TEXT)(value)
 
 
 def _coverage(value: Any) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import BeholderError, DamagedFile, NotFound, UsageError
+from engine.errors import DamagedFile, NotFound, UsageError
 from engine.models.damaged import damaged_model
 from engine.models.manifest_check import MANIFEST_NAME
 from engine.storage import content_hash
@@ -161,6 +161,22 @@ def check_features(manifest: Mapping[str, Any], folder: Path) -> None:
         )
 
 
-def is_damage(error: BeholderError) -> bool:
-    """Say whether an error is about the bundle itself, and not about something that this machine lacks."""
-    return isinstance(error, DamagedFile)
+def check_network(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Look whether a bundle's own network, where it carries one, is of the backbone that it names.
+
+    Raises:
+        DamagedFile: it is not, or there is no such backbone. BeholderError: the backbone can't be built here.
+    """
+    if not manifest.get("tuned"):
+        return
+    from engine.features.backbones import get_backbone
+    from engine.features.networks import build_features
+    from engine.features.weights import Weights
+
+    name = manifest["weights"]
+    try:
+        build_features(get_backbone(manifest["backbone"]), Weights(folder / name, manifest["files"][name]))
+    except UsageError as error:
+        raise damaged_model(folder / MANIFEST_NAME, str(error.message).rstrip(".")) from error
+    except BROKEN as error:
+        raise damaged_model(folder / name, f"{type(error).__name__}: {error}") from error

@@ -13,6 +13,7 @@ from engine.models.soundness import (
     check_features,
     check_golden,
     check_hash,
+    check_network,
     load_scorer,
     stray_files,
 )
@@ -99,6 +100,8 @@ def _checks(info: BundleInfo) -> Iterator[BundleCheck]:
     yield from _model_checks(info, manifest, whole and not strays)
     try:
         check_features(manifest, info.path)
+        if whole:
+            check_network(info.path, manifest)
     except BeholderError as error:
         yield _failed("features", info.backbone, error)
     else:

@@ -221,6 +221,14 @@ def _with_prior(scorer: Any) -> Any:
     return _sum([family, sklearn_form(scorer._prior)], [1.0, weight], -weight * float(belief.centre))
 
 
+def _stacking(scorer: Any) -> Any:
+    from engine.models.stacking import BASES
+
+    weights = dict(zip(BASES, scorer._weights.tolist(), strict=True))
+    parts = [sklearn_form(base) for base in scorer._bases.values()]
+    return _sum(parts, [weights[name] for name in scorer._bases], float(scorer._intercept))
+
+
 _FORMS: Mapping[str, Callable[[Any], Any]] = {
     "Taste": _taste,
     "Ridge": _ridge,
@@ -229,6 +237,7 @@ _FORMS: Mapping[str, Callable[[Any], Any]] = {
     "RandomForest": lambda scorer: scorer._forest,
     "GradientBoosting": lambda scorer: scorer._booster,
     "HistGradientBoosting": _some_columns,
+    "Stacking": _stacking,
     "Frozen": _frozen,
     "WithPrior": _with_prior,
     "UncertainWithPrior": _with_prior,

@@ -4,20 +4,20 @@ import functools
 import json
 from datetime import UTC, datetime
 
+from engine.models.base import Recipe
 from engine.models.bundle import new_model_id, read_manifest, save_bundle
-from engine.models.forest import RandomForest
-from engine.models.taste import Taste
+from engine.models.catalog import make_scorer
 from engine.storage import content_hash
 from tests.engine.made_features import made_set
 
-FAMILIES = {"taste": Taste, "random-forest": RandomForest}
+RECIPES = {"taste": Recipe("taste"), "random-forest": Recipe("random-forest", params={"trees": 25})}
 
 
 @functools.cache
 def fitted(model):
     """Return a scorer of this family that has learned, and the features it learned from."""
     data = made_set(photos=20)
-    scorer = FAMILIES[model]()
+    scorer = make_scorer(RECIPES[model])
     list(scorer.fit(data, None))
     return scorer, data.features
 

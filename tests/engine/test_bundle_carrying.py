@@ -53,7 +53,7 @@ def folder(elsewhere, tmp_path):
     return export_bundle(elsewhere, save(elsewhere, "carried"), tmp_path / "stick")
 
 
-def refused(workspace, folder, match=""):
+def refused(workspace, folder, match=None):
     """Import and expect a clear error that names the person's folder, and nothing left behind."""
     with pytest.raises(DamagedFile, match=match) as raised:
         import_bundle(workspace, folder)
@@ -358,3 +358,51 @@ def test_a_name_of_control_characters_does_no_harm_where_it_is_shown(workspace, 
     with pytest.raises(NotFound) as raised:
         find_bundle(workspace, "\x1b[2J")
     assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_a_network_of_its_own_is_carried_over_and_looked_at(workspace_factory, workspace, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    from engine.models.verifying import verify_bundle
+    from engine.training.run import run_training
+    from engine.training.spec import TrainSpec
+
+    trained = workspace_factory("trained")
+    for _ in run_training(trained, TrainSpec(model="finetune", epochs=1)):
+        pass
+    info = find_bundle(trained, "latest")
+    folder = export_bundle(trained, info, tmp_path / "stick")
+    there = import_bundle(workspace, folder)
+    assert all(check.is_ok for check in verify_bundle(there))
+    shutil.rmtree(there.path)
+    file = folder / "network.safetensors"
+    tensors = load_file(file)
+    name = max(tensors, key=lambda key: tensors[key].ndim)
+    save_file({**tensors, name: tensors[name][:1]}, file)
+    vouch(folder)
+    refused(workspace, folder, "network")
+    save_file(tensors, file)
+    vouch(folder)
+    rewrite(folder, weights="/etc/passwd")
+    refused(workspace, folder, "network is not among")
+    rewrite(folder, weights="network.safetensors", backbone="resnet18")
+    refused(workspace, folder)
+
+
+def test_a_record_of_a_training_with_epochs_is_taken(workspace, elsewhere, tmp_path):
+    from engine.models.record import Guessed, Record
+
+    info = save(elsewhere)
+    epoch = {"type": "epoch", "epoch": 1, "train": 0.5, "metrics": {"mae": 3.5, "srcc": None}}
+    Record((epoch,), (Guessed("a.jpg", 5.0, 6.0, "test", True),)).save(info.path)
+    vouch(info.path, **{"record.json": ""})
+    there = import_bundle(workspace, export_bundle(elsewhere, info, tmp_path / "stick"))
+    assert "record.json" in contents(there.path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "x" * 100_000, [[[[[[1]]]]]]])
+def test_a_record_with_more_than_texts_and_numbers_is_refused(workspace, folder, value):
+    (folder / "record.json").write_text(json.dumps({"events": [{"type": "curve", "x": value}], "guesses": []}))
+    vouch(folder, **{"record.json": ""})
+    refused(workspace, folder, "record")

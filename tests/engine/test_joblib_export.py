@@ -27,6 +27,7 @@ RECIPES = {
     "random-forest": Recipe("random-forest", params={"trees": 50}),
     "gradient-boosting": Recipe("gradient-boosting", params={"stages": 50}),
     "hist-gradient-boosting": Recipe("hist-gradient-boosting", params={"stages": 50}),
+    "stacking": Recipe("stacking", params={"folds": 3}),
     "frozen": Recipe("frozen", epochs=4),
     "frozen without a hidden layer": Recipe("frozen", epochs=4, params={"hidden": 0}),
 }
