@@ -139,6 +139,7 @@ def build() -> typer.Typer:
     """Return the typer app with all commands, its texts in the present language."""
     from tui.commands import (
         backbones,
+        compare,
         demo,
         doctor,
         importing,
@@ -149,6 +150,7 @@ def build() -> typer.Typer:
         scores,
         train,
         trash,
+        tune,
         workspace,
     )
 
@@ -161,6 +163,7 @@ def build() -> typer.Typer:
         options_metavar=t("cli.help.options_place"),
         subcommand_metavar=t("cli.help.command_place"),
     )
-    for group in (demo, workspace, importing, scores, trash, backbones, train, jobs, models, predict, report, doctor):
+    everyday = (demo, workspace, importing, scores, trash, backbones)
+    for group in (*everyday, train, compare, tune, jobs, models, predict, report, doctor):
         group.register(app)
     return app

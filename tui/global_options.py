@@ -13,20 +13,33 @@ from tui.i18n import LANGUAGES
 # Options of the commands whose next word is their value, whatever it looks like. A test keeps this complete.
 OPTIONS_WITH_VALUE = frozenset(
     {
+        "--augment",
         "--backbone",
+        "--batch",
+        "--dropout",
+        "--epochs",
         "--filter",
         "--folds",
         "--format",
+        "--loss",
+        "--lr",
         "--model",
         "--name",
         "--out",
+        "--patience",
         "--pattern",
+        "--prior",
         "--scale",
         "--scores",
         "--seed",
+        "--set",
         "--sort",
         "--split",
+        "--storage",
+        "--study",
         "--top",
+        "--trials",
+        "--weight-decay",
         "--weights",
     }
 )

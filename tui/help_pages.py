@@ -26,6 +26,8 @@ _ORDER = (
     "trash",
     "backbones",
     "train",
+    "compare",
+    "tune",
     "jobs",
     "models",
     "predict",

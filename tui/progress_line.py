@@ -16,6 +16,7 @@ from tui.i18n import t, texts
 _INTERVAL = 5.0
 _REDRAW = 0.1
 _BAR = 24
+_SHOWN = frozenset({"phase", "progress", "epoch", "step", "curve"})
 
 
 class ProgressLine:
@@ -43,13 +44,13 @@ class ProgressLine:
         self.clear()
 
     def show(self, event: Mapping[str, Any]) -> None:
-        """Take a ``phase`` or ``progress`` event in its JSON form; others are left alone."""
-        if self._console.quiet or event.get("type") not in {"phase", "progress"}:
-            return
+        """Take a ``phase``, ``progress``, ``epoch``, ``step`` or ``curve`` event in its JSON form; pass over others."""
+        if self._console.quiet or event.get("type") not in _SHOWN or event.get("axis") == "epochs":
+            return  # the epoch itself tells what its points of the curve say
         if not self._terminal:
             self._write_json(event)
             return
-        now, phase = self._clock(), (str(event["phase"]), str(event["type"]))
+        now, phase = self._clock(), (str(event.get("phase")), str(event["type"]) if "phase" in event else "fit")
         last = event.get("total") is not None and event.get("done") == event["total"]
         if phase != self._phase or last or now - self._last_draw >= _REDRAW:
             self._phase, self._last_draw = phase, now
@@ -79,10 +80,13 @@ class ProgressLine:
         self._drawn = width(line)
 
     def _write_json(self, event: Mapping[str, Any]) -> None:
-        if event["type"] != "progress" or self._clock() - self._last_json < _INTERVAL:
+        if event["type"] not in {"progress", "epoch"} or self._clock() - self._last_json < _INTERVAL:
             return
         self._last_json = self._clock()
         kept = {key: event.get(key) for key in ("phase", "done", "total", "rate", "eta")}
+        if event["type"] == "epoch":
+            kept |= {"phase": "fitting", "done": event["epoch"], "total": event["epochs"]}
+            kept |= {key: event.get(key) for key in ("train_loss", "validation_loss", "metrics", "best_epoch")}
         print(json.dumps(kept), file=self._console.err, flush=True)
 
 
@@ -91,7 +95,34 @@ def phase_name(phase: str) -> str:
     return t(f"cli.phase.{phase}") if f"cli.phase.{phase}" in texts("en") else phase
 
 
+def epoch_parts(event: Mapping[str, Any]) -> list[str]:
+    """Return an ``epoch`` event in short pieces: which one, its losses, its rank correlation."""
+    stage = t("training_cli.stage_head") if event.get("stage") == "head" else t("training_cli.stage_all")
+    losses = [f"{event[key]:.3g}" for key in ("train_loss", "validation_loss") if event.get(key) is not None]
+    parts = [t("training_cli.epoch", n=event["epoch"], total=event["epochs"], stage=stage)]
+    parts += [t("training_cli.loss", values=" → ".join(losses))] if losses else []
+    srcc = (event.get("metrics") or {}).get("srcc")
+    return parts if srcc is None else [*parts, f"SRCC {srcc:.3f}"]
+
+
+def _bar(done: float, total: float) -> str:
+    filled = min(int(_BAR * done / total), _BAR)
+    return "█" * filled + "░" * (_BAR - filled)
+
+
 def _line(event: Mapping[str, Any]) -> str:
+    kind = event["type"]
+    if kind == "epoch":
+        parts = [phase_name("fitting"), _bar(event["epoch"], event["epochs"]), *epoch_parts(event)]
+        return "  ".join([*parts, *_eta(event)])
+    if kind == "step":
+        step = t("training_cli.step", epoch=event["epoch"], n=event["step"], total=event["steps"])
+        loss = t("training_cli.loss", values=f"{event['loss']:.3g}")
+        return "  ".join([phase_name("fitting"), _bar(event["step"], event["steps"]), step, loss])
+    if kind == "curve":
+        values = [f"{event[key]:.3g}" for key in ("train", "validation") if event.get(key) is not None]
+        counted = t(f"training_cli.axis.{event['axis']}", n=f"{event['x']:g}")
+        return "  ".join([phase_name("fitting"), counted, f"{str(event['metric']).upper()} {' → '.join(values)}"])
     name = phase_name(str(event["phase"]))
     done, total = event.get("done"), event.get("total")
     if done is None:
@@ -103,15 +134,17 @@ def _line(event: Mapping[str, Any]) -> str:
         name = str(event["phase"])
     parts = [name]
     if total:
-        filled = min(int(_BAR * done / total), _BAR)
-        parts += ["█" * filled + "░" * (_BAR - filled), f"{done}/{total}"]
+        parts += [_bar(done, total), f"{done}/{total}"]
     else:
         parts.append(str(done))
     if event.get("rate"):
         parts.append(t("cli.progress.rate", rate=f"{event['rate']:.1f}"))
-    if event.get("eta") is not None:
-        parts.append(t("cli.progress.eta", time=duration(float(event["eta"]))))
-    return "  ".join(parts)
+    return "  ".join([*parts, *_eta(event)])
+
+
+def _eta(event: Mapping[str, Any]) -> list[str]:
+    eta = event.get("eta")
+    return [] if eta is None else [t("cli.progress.eta", time=duration(float(eta)))]
 
 
 def duration(seconds: float) -> str:

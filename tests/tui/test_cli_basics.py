@@ -22,10 +22,10 @@ GROUPS = {
     ),
     "trash": ("list", "empty"),
     "backbones": ("list",),
-    "jobs": ("list", "follow", "cancel", "logs"),
+    "jobs": ("list", "follow", "cancel", "stop", "resume", "rm", "logs"),
     "models": ("list", "show", "rm"),
 }
-SINGLE = ("demo", "init", "import", "train", "predict", "doctor")
+SINGLE = ("demo", "init", "import", "train", "compare", "tune", "predict", "doctor")
 COMMANDS = [[name] for name in (*SINGLE, *GROUPS)] + [[group, name] for group in GROUPS for name in GROUPS[group]]
 
 Output = pytest.CaptureFixture[str]

@@ -1,14 +1,17 @@
-"""``beholder jobs``: list, follow, cancel and read the logs of background work."""
+"""``beholder jobs``: list, follow, end, resume and remove background work, and read its logs."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from engine.errors import BeholderError, Interrupted, Message, display_name
+from engine.errors import Interrupted, Message, UsageError, display_name
+from tui.commands.following import follow_to_end, raise_if_it_failed
+from tui.commands.job_lines import epoch_line, latest_text, metrics_line, row_line, waiting_line
 from tui.console import Console
 from tui.help_pages import add_command, add_group
 from tui.i18n import say, t
@@ -22,6 +25,9 @@ def register(app: typer.Typer) -> None:
     add_command(group, "list", list_jobs, help=t("cli.jobs.list.help"), example="beholder jobs list --json")
     add_command(group, "follow", follow, help=t("cli.jobs.follow.help"), example="beholder jobs follow latest --jsonl")
     add_command(group, "cancel", cancel, help=t("cli.jobs.cancel.help"), example="beholder jobs cancel latest")
+    add_command(group, "stop", stop, help=t("training_cli.stop.help"), example="beholder jobs stop latest")
+    add_command(group, "resume", resume, help=t("training_cli.resume.help"), example="beholder jobs resume latest")
+    add_command(group, "rm", remove, help=t("training_cli.rm.help"), example="beholder jobs rm latest --yes")
     add_command(group, "logs", logs, help=t("cli.jobs.logs.help"), example="beholder jobs logs latest")
 
 
@@ -50,8 +56,12 @@ def list_jobs(
     if not jobs:
         session.console.note(t("cli.jobs.none"))
         return
-    rows = [[job.job_id, job.kind, t(f"cli.state.{job.state.value}"), job.created, job.model_id] for job in jobs]
-    session.console.table([t(f"cli.jobs.{key}") for key in keys], rows)
+    rows = [
+        [job.job_id, job.kind, t(f"cli.state.{job.state.value}"), latest_text(job.latest), job.created, job.model_id]
+        for job in jobs
+    ]
+    headings = [t(f"cli.jobs.{key}") for key in keys]
+    session.console.table([*headings[:3], t("training_cli.progress"), *headings[3:]], rows)
 
 
 def _plain(value: object) -> object:
@@ -74,6 +84,7 @@ def follow(
     with ProgressLine(console) as progress:
         for event in client.follow(workspace, job_id):
             last = event
+            failed &= event["type"] != "started"  # a run that goes on tells again what it meets
             failed |= event["type"] == "item_failed"
             if jsonl:
                 print(json.dumps(event), file=console.out, flush=True)
@@ -85,37 +96,29 @@ def follow(
     return 1 if failed else 0
 
 
-def raise_if_it_failed(job_id: str, last: Mapping[str, Any]) -> None:
-    """Raise what the last event of a job tells of, if it did not finish.
-
-    Raises:
-        BeholderError: it failed, for the reason that its worker gave, or crashed.
-    """
-    if last.get("type") == "failed":
-        raise BeholderError.from_dict(last)
-    if last.get("type") == "crashed":
-        raise BeholderError(
-            "The job {job} ended without a word.",
-            remedy="See why with: beholder jobs logs {job}. Then start it again.",
-            job=job_id,
-        )
-
-
 def _print_event(console: Console, progress: ProgressLine, event: Mapping[str, Any]) -> None:
     kind = event["type"]
-    if kind == "progress":
+    if kind in {"progress", "step", "curve"}:
         progress.show(event)
         return
     progress.clear()
     if kind == "phase":
         console.line(f"{phase_name(str(event['phase']))} …")
+    elif kind == "started" and int(event.get("run") or 1) > 1:
+        console.line(t("training_cli.run", n=event["run"]))
+    elif kind == "waiting":
+        console.line(waiting_line(event))
+    elif kind == "epoch":
+        console.line(epoch_line(event))
+    elif kind == "row":
+        if line := row_line(event):
+            console.line(line)
     elif kind == "notice":
         console.line(say(Message.from_dict(event["message"])))
     elif kind == "item_failed":
         console.failure(event["path"], say(Message.from_dict(event["reason"])))
     elif kind == "metrics":
-        shown = ", ".join(f"{key} {value:g}" for key, value in event["values"].items() if value is not None)
-        console.line(f"{event['part']}: {shown}")
+        console.line(metrics_line(event))
     elif kind == "finished":
         console.line(t("cli.jobs.finished", id=event["result"].get("model_id") or "–"))
     elif kind == "cancelled":
@@ -138,6 +141,79 @@ def cancel(
         session.console.json({"job_id": job_id, "state": state.value})
         return
     session.console.line(t("cli.jobs.cancelled", job=job_id, state=t(f"cli.state.{state.value}")))
+
+
+def stop(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="ID", help=t("cli.jobs.id"))],
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> None:
+    """End a training early and keep what is best so far."""
+    from engine.jobs import client
+
+    session = Session.of(context)
+    workspace = session.existing_workspace()
+    job_id = client.find_job(workspace, job).job_id
+    state = client.finish(workspace, job_id)
+    if as_json:
+        session.console.json({"job_id": job_id, "state": state.value})
+    elif state.alive:
+        session.console.line(t("training_cli.stop.asked", job=job_id))
+    else:
+        session.console.line(t("cli.jobs.cancelled", job=job_id, state=t(f"cli.state.{state.value}")))
+
+
+def resume(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="ID", help=t("cli.jobs.id"))],
+    detach: Annotated[bool, typer.Option("--detach", help=t("cli.train.detach"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> int:
+    """Go on with a job that was stopped, and follow it unless detached."""
+    from engine.jobs import client
+
+    session = Session.of(context)
+    workspace, console = session.existing_workspace(), session.console
+    job_id = client.find_job(workspace, job).job_id
+    client.resume(workspace, job_id)
+    if detach:
+        if as_json:
+            console.json({"job_id": job_id})
+        else:
+            console.line(t("cli.train.detached", job=job_id))
+        return 0
+    result, failed = follow_to_end(workspace, job_id, console)
+    if as_json:
+        console.json(result)
+    else:
+        console.line(t("cli.jobs.finished", id=result.get("model_id") or "–"))
+    return 1 if failed else 0
+
+
+def remove(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(metavar="ID", help=t("cli.jobs.id"))],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=t("cli.option.yes"))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
+) -> int:
+    """Move a job into the workspace's trash, after a question; the model that it made stays."""
+    from engine.jobs import client
+
+    session = Session.of(context)
+    workspace = session.existing_workspace()
+    job_id = client.find_job(workspace, job).job_id
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("Nobody is there to confirm.", remedy="Add --yes to remove without a question.")
+        if not typer.confirm(t("training_cli.rm.ask", job=display_name(job_id)), err=True):
+            session.console.note(t("training_cli.rm.kept"))
+            return 0
+    place = client.remove(workspace, job_id)
+    if as_json:
+        session.console.json({"job_id": job_id, "path": str(place)})
+    else:
+        session.console.line(t("training_cli.rm.done", job=job_id, path=display_name(place)))
+    return 0
 
 
 def logs(

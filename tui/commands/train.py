@@ -7,16 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.errors import Interrupted, Message, display_name
+from engine.errors import display_name
 from engine.workspace import Workspace
-from tui.commands.jobs import raise_if_it_failed
+from tui.commands.following import run_job
+from tui.commands.job_lines import metric
+from tui.commands.training_options import option, read_params
 from tui.console import Console
 from tui.help_pages import add_command
-from tui.i18n import say, t
-from tui.progress_line import ProgressLine, duration
+from tui.i18n import t
+from tui.progress_line import duration
 from tui.session import Session
 
-METRICS = ("srcc", "plcc", "mae", "rmse", "r2")
+__all__ = ["METRICS", "metric", "print_result", "register"]
+
+METRICS = ("srcc", "plcc", "kendall", "mae", "rmse", "r2")
+_NAMES = {"srcc": "SRCC", "plcc": "PLCC", "kendall": "Kendall", "mae": "MAE", "rmse": "RMSE", "r2": "R²"}
 
 
 def register(app: typer.Typer) -> None:
@@ -26,100 +31,71 @@ def register(app: typer.Typer) -> None:
         "train",
         train,
         help=t("cli.train.help"),
-        example='beholder train taste --name "my taste"\nbeholder train random-forest --folds 5 --json',
+        example='beholder train taste --name "my taste"\nbeholder train frozen --epochs 100 --loss huber\n'
+        "beholder train random-forest --set trees=500 --folds 5 --json",
     )
 
 
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=t("cli.train.model"))] = "taste",
-    backbone: Annotated[
-        str, typer.Option("--backbone", metavar="NAME", help=t("cli.train.backbone"))
-    ] = "efficientnet_lite0",
-    weights: Annotated[
-        str, typer.Option("--weights", metavar="default|none|FILE", help=t("cli.train.weights"))
-    ] = "default",
-    split: Annotated[str, typer.Option("--split", metavar="T/V/E", help=t("cli.train.split"))] = "70/15/15",
-    folds: Annotated[int | None, typer.Option("--folds", metavar="K", help=t("cli.train.folds"))] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help=t("cli.train.seed"))] = 0,
-    name: Annotated[str, typer.Option("--name", metavar="TEXT", help=t("cli.train.name"))] = "",
-    detach: Annotated[bool, typer.Option("--detach", help=t("cli.train.detach"))] = False,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=t("training_cli.option.model"))] = "taste",
+    backbone: Annotated[str, option("--backbone", "NAME")] = "efficientnet_lite0",
+    weights: Annotated[str, option("--weights", "default|none|FILE")] = "default",
+    epochs: Annotated[int | None, option("--epochs", "N")] = None,
+    lr: Annotated[float | None, option("--lr", "F")] = None,
+    batch: Annotated[int | None, option("--batch", "N")] = None,
+    loss: Annotated[str | None, option("--loss", "mse|mae|huber|rank")] = None,
+    augment: Annotated[str | None, option("--augment", "none|light|strong")] = None,
+    weight_decay: Annotated[float | None, option("--weight-decay", "F")] = None,
+    dropout: Annotated[float | None, option("--dropout", "F")] = None,
+    patience: Annotated[int | None, option("--patience", "N")] = None,
+    settings: Annotated[list[str] | None, option("--set", "NAME=VALUE")] = None,
+    prior: Annotated[str, option("--prior", "MODEL_ID")] = "",
+    split: Annotated[str, option("--split", "T/V/E")] = "70/15/15",
+    folds: Annotated[int | None, option("--folds", "K")] = None,
+    seed: Annotated[int, option("--seed", "S")] = 0,
+    name: Annotated[str, option("--name", "TEXT")] = "",
+    detach: Annotated[bool, option("--detach")] = False,
+    no_queue: Annotated[bool, option("--no-queue")] = False,
     as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> int:
     """Start the job; follow it unless detached."""
-    from engine.jobs import client
     from engine.training.spec import make_spec, parse_split
 
     session = Session.of(context)
-    workspace, console = session.existing_workspace(), session.console
+    session.existing_workspace()
     spec = make_spec(
         model=model,
         backbone=backbone,
         weights=weights,
+        epochs=epochs,
+        lr=lr,
+        batch=batch,
+        loss=loss,
+        augment=augment,
+        weight_decay=weight_decay,
+        dropout=dropout,
+        patience=patience,
+        params=read_params(model, settings or ()),
+        prior=prior,
         split=parse_split(split),
         folds=folds,
         seed=seed,
         name=name,
     )
-    job_id = client.start(workspace, "train", spec.model_dump(mode="json"))
-    if detach:
-        if as_json:
-            console.json({"job_id": job_id})
-        else:
-            console.line(t("cli.train.detached", job=job_id))
+    ended = run_job(session, "train", spec.model_dump(mode="json"), detach=detach, as_json=as_json, queue=not no_queue)
+    if ended is None:
         return 0
-    result, failed = follow_to_end(workspace, job_id, console)
+    result, failed = ended
     if as_json:
-        console.json(result)
+        session.console.json(result)
     else:
-        print_result(console, workspace, result)
+        print_result(session.console, session.workspace, result)
     return 1 if failed else 0
 
 
-def follow_to_end(workspace: Workspace, job_id: str, console: Console) -> tuple[Mapping[str, Any], int]:
-    """Show a job's progress until it ends; Ctrl+C cancels the job.
-
-    Returns:
-        Its result, and how many photos could not be read.
-
-    Raises:
-        Interrupted: the person stopped it, here or from elsewhere.
-        BeholderError: it failed, for the reason that its worker gave, or crashed.
-    """
-    from engine.jobs import client
-
-    last: Mapping[str, Any] = {}
-    failed = 0
-    try:
-        with ProgressLine(console) as progress:
-            for event in client.follow(workspace, job_id):
-                last = event
-                if event["type"] == "notice":
-                    progress.note(say(Message.from_dict(event["message"])))
-                elif event["type"] == "item_failed":
-                    failed += 1
-                    progress.failure(event["path"], say(Message.from_dict(event["reason"])))
-                else:
-                    progress.show(event)
-    except KeyboardInterrupt as interrupt:
-        console.note(t("cli.stopping"))
-        client.cancel(workspace, job_id)
-        raise _stopped() from interrupt
-    if last.get("type") == "cancelled":
-        raise _stopped()
-    raise_if_it_failed(job_id, last)
-    return last["result"], failed
-
-
-def _stopped() -> Interrupted:
-    return Interrupted(
-        "The training was stopped.",
-        remedy="The features that were computed are kept: the same command continues from them.",
-    )
-
-
 def print_result(console: Console, workspace: Workspace, result: Mapping[str, Any]) -> None:
-    """Print what a training gave, beside always guessing the mean."""
+    """Print what a training gave: its figures and their intervals beside two baselines and the careless split."""
     model_id = str(result["model_id"])
     console.line(
         t(
@@ -130,23 +106,40 @@ def print_result(console: Console, workspace: Workspace, result: Mapping[str, An
             id=model_id,
         )
     )
-    parts = {t(f"cli.part.{part}"): result["metrics"][part] for part in ("test", "cv") if part in result["metrics"]}
-    parts[t("cli.part.baseline")] = _flat(result.get("baseline") or {})
-    rows = [[name, *(metric(values.get(key)) for key in METRICS), values.get("n")] for name, values in parts.items()]
     console.line()
-    headings = ["", "SRCC", "PLCC", "MAE", "RMSE", "R²", t("cli.table.photos")]
-    console.table(headings, rows, right=range(1, 7))
+    columns = _columns(result)
+    rows = [[_NAMES[key], *(show(values.get(key)) for _, values, show in columns)] for key in METRICS]
+    rows.append([t("cli.table.photos"), *(values.get("n") for _, values, _ in columns)])
+    console.table(["", *(heading for heading, _, _ in columns)], rows, right=range(1, len(columns) + 1))
     console.line()
     console.line(t("cli.train.saved", path=display_name(workspace.models / model_id)))
+    if result.get("leaked"):
+        console.note(t("training_cli.about_leaked"))
     console.note(t("cli.train.next"))
 
 
-def _flat(baseline: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the baseline's figures, whether they stand alone or under the part ``test``."""
-    inner = baseline.get("test")
-    return inner if isinstance(inner, Mapping) else baseline
+def _columns(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], Any]]:
+    """Return heading, values and their form for each column that there are figures for."""
+    metrics, intervals = result["metrics"], result.get("intervals") or {}
+    baselines, leaked = result.get("baselines") or {}, result.get("leaked") or {}
+    found: list[tuple[str, Mapping[str, Any], Any]] = []
+    for part in ("test", "cv"):
+        if part not in metrics or (part == "cv" and metrics["cv"] == metrics.get("test")):
+            continue  # where folds stand in for a test part, both are the same
+        found.append((t(f"training_cli.head.{part}"), metrics[part], metric))
+        if intervals.get(part):
+            found.append((t("training_cli.head.interval"), intervals[part], _interval))
+    found += [
+        (t(f"training_cli.head.{kind}"), baselines[kind], metric) for kind in ("mean", "nearest") if kind in baselines
+    ]
+    if not baselines:
+        found.append((t("training_cli.head.mean"), result.get("baseline") or {}, metric))
+    if leaked.get("test"):
+        found.append((t("training_cli.head.leaked"), leaked["test"], metric))
+    return found
 
 
-def metric(value: object) -> str | None:
-    """Return a metric as it stands in tables; None where it doesn't exist."""
-    return f"{value:.3f}" if isinstance(value, int | float) else None
+def _interval(ends: object) -> str | None:
+    if not isinstance(ends, list | tuple) or any(end is None for end in ends):
+        return None
+    return "…".join(f"{end:.2f}" for end in ends)
