@@ -12,11 +12,14 @@ from PIL import Image
 
 from engine.errors import Interrupted, NeedMissing, NotEnoughData, NotFound, UsageError
 from engine.events import CurvePoint, Epoch, Finished, ItemFailed, Notice, Phase
+from engine.features.backbones import fingerprint, get_backbone
 from engine.labels.scorebook import ScoreBook
 from engine.models.base import FitControl, TrainingSet
 from engine.models.bundle import find_bundle, list_bundles, load_bundle, read_manifest
 from engine.models.catalog import make_scorer
 from engine.models.record import read_record
+from engine.prediction.guesses import read_guesses
+from engine.prediction.score import Prediction, predict
 from engine.training.album import data_hash
 from engine.training.measure import make_plan, measure
 from engine.training.run import run_training
@@ -305,3 +308,43 @@ def test_a_prior_on_other_features_is_refused_before_any_work(workspace_factory)
         next(run_training(workspace, make_spec(model="ridge", prior="random")))
     with pytest.raises(NotFound, match="nobody"):
         next(run_training(workspace, make_spec(model="ridge", prior="nobody")))
+
+
+@pytest.mark.slow
+def test_a_tuned_network_is_fitted_once_and_saved_as_it_was_measured(workspace_factory):
+    workspace = workspace_factory()
+    events, result = train(workspace, model="finetune", epochs=1, split=(0.5, 0.25, 0.25), name="tuned")
+    info = find_bundle(workspace, "tuned")
+    manifest = read_manifest(info)
+    assert manifest["tuned"]
+    assert manifest["weights"] == "network.safetensors"
+    backbone = get_backbone(info.backbone)
+    assert manifest["fingerprint"] == fingerprint(backbone, manifest["files"]["network.safetensors"])
+    assert manifest["fingerprint"] != backbone.fingerprint()
+    assert result["metrics"].keys() == {"train", "validation", "test"}
+    assert result["leaked"] is None
+    assert result["n"] == len(manifest["split"]["train"])
+    assert [event.phase for event in events if isinstance(event, Phase)] == [
+        *("features", "splitting", "fitting", "saving")
+    ]
+    record = {guess.name: guess for guess in read_record(info.path).guesses}
+    unseen = {*manifest["split"]["validation"], *manifest["split"]["test"]}
+    assert {name for name, guess in record.items() if guess.held_out} == unseen
+    # what it learned from has no guess: its own word on these photos would flatter, also when it is asked
+    assert read_guesses(workspace)[1].keys() == unseen
+    rows = [row for row in predict(workspace, info, [workspace.data]) if isinstance(row, Prediction)]
+    assert read_guesses(workspace)[1].keys() == unseen
+    for row in rows:
+        assert row.score == pytest.approx(record[row.path.name].predicted, abs=0.01)
+        assert row.low <= row.score <= row.high
+
+
+def test_intervals_follow_a_models_own_doubt(workspace_factory, new_photos):
+    workspace = workspace_factory()
+    train(workspace, model="gp", name="doubting")
+    info = find_bundle(workspace, "doubting")
+    interval = read_manifest(info)["interval"]
+    assert interval.keys() == {"coverage", "halfwidth", "factor"}
+    rows = [row for row in predict(workspace, info, [new_photos]) if isinstance(row, Prediction)]
+    widths = [row.high - row.low for row in rows if workspace.scale.low < row.low and row.high < workspace.scale.high]
+    assert len({round(width, 6) for width in widths}) == len(widths) > 1
