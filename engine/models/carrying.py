@@ -65,7 +65,7 @@ def export_bundle(workspace: Workspace, info: BundleInfo, to: Path) -> Path:
     with disk_errors(to):
         to.mkdir(parents=True, exist_ok=True)
     require_space(to, info.size + _CHUNK)
-    with part_folder(target) as part, _opened(info.path) as home:
+    with part_folder(target, tidy=False) as part, _opened(info.path) as home:
         for name, expected in manifest["files"].items():
             _copy(home, info.path, name, part, expected)
         write_json(part / MANIFEST_NAME, manifest)

@@ -20,17 +20,22 @@ _MINUTE = 60.0  # between making a folder and locking it its writer does not loo
 
 
 @contextlib.contextmanager
-def part_folder(target: Path) -> Iterator[Path]:
+def part_folder(target: Path, *, tidy: bool = True) -> Iterator[Path]:
     """Give an empty hidden folder beside `target`; when the block ends well, it is renamed to `target`.
 
-    What others left half done there is cleared away first. The folder is locked while the block runs, so that
-    `clear_leftovers` of another program sees that its writer is alive.
+    The folder is locked while the block runs, so that `clear_leftovers` of another program sees that its writer is
+    alive.
+
+    Args:
+        target: the place.
+        tidy: what others left half done there is cleared away first; not in a folder that isn't ours.
 
     Raises:
         UsageError: there is something at `target`; it is left alone.
         BeholderError: the disk is full or read-only; nothing is left behind.
     """
-    clear_leftovers(target.parent)
+    if tidy:
+        clear_leftovers(target.parent)
     with disk_errors(target):
         part = Path(tempfile.mkdtemp(prefix=PREFIX, dir=target.parent))
     try:

@@ -111,6 +111,13 @@ def test_nothing_is_overwritten(elsewhere, tmp_path):
     assert (tmp_path / "file").read_text() == "x"
 
 
+def test_what_others_keep_in_the_folder_stays(elsewhere, tmp_path):
+    (tmp_path / ".part-of-a-song").mkdir()
+    os.utime(tmp_path / ".part-of-a-song", (0, 0))
+    export_bundle(elsewhere, save(elsewhere), tmp_path)
+    assert (tmp_path / ".part-of-a-song").is_dir()
+
+
 def test_a_damaged_model_is_not_exported(elsewhere, tmp_path):
     info = save(elsewhere)
     (info.path / "taste.safetensors").write_bytes(b"other")

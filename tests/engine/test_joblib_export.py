@@ -103,22 +103,24 @@ _STRANGER = """
 import sys
 import joblib, numpy
 sys.modules["engine"] = sys.modules["tui"] = None  # whoever asks for them fails
-model = joblib.load(sys.argv[1])
-numpy.save(sys.argv[2], model.predict(numpy.load(sys.argv[3])))
+rows = numpy.load(sys.argv[1])
+for file in sys.argv[2:]:
+    numpy.save(file + ".npy", joblib.load(file).predict(rows))
 """
 
 
-@pytest.mark.parametrize("name", ["taste", "gp", "random-forest", "hist-gradient-boosting", "frozen"])
-def test_the_file_loads_where_beholder_is_not(name, data, workspace, tmp_path):
-    model = RECIPES[name].model
-    info = saved(workspace, fitted(name), data, model)
-    file = export_joblib(workspace, info, tmp_path / "out")
-    assert sorted(path.name for path in file.parent.iterdir()) == [f"{model}-1.README.txt", f"{model}-1.joblib"]
+def test_the_files_load_where_beholder_is_not(data, workspace, tmp_path):
+    models = ["taste", "gp", "random-forest", "hist-gradient-boosting", "stacking", "frozen"]
+    infos = {model: saved(workspace, fitted(model), data, model) for model in models}
+    files = {model: export_joblib(workspace, info, tmp_path / "out") for model, info in infos.items()}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"{model}-1{end}" for model in models for end in (".joblib", ".README.txt")}
     np.save(tmp_path / "rows.npy", STRANGE)
-    command = [sys.executable, "-I", "-c", _STRANGER, file, tmp_path / "said.npy", tmp_path / "rows.npy"]
+    command = [sys.executable, "-I", "-c", _STRANGER, tmp_path / "rows.npy", *files.values()]
     subprocess.run([str(word) for word in command], check=True, cwd=tmp_path)
-    expected = load_bundle(info).scorer.predict(STRANGE)
-    np.testing.assert_allclose(np.load(tmp_path / "said.npy"), expected, atol=2e-3)
+    for model, file in files.items():
+        said = np.load(file.with_name(f"{file.name}.npy"))
+        np.testing.assert_allclose(said, load_bundle(infos[model]).scorer.predict(STRANGE), atol=2e-3)
 
 
 def test_the_readme_says_what_goes_in_and_warns(data, workspace, tmp_path):
