@@ -31,7 +31,10 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 PRIOR_FOLDER = "prior"
 _FILE = "prior.json"
 _FOLDS = 5
-_SURE = 0.5  # standard errors by which the prior has to better the held-out error; less may be chance
+# standard errors by which the prior has to better the held-out error, less may be chance; with few scores, where no
+# gain could be sure, it has the benefit of the doubt, and the whole is asked of it from some tens of scores on
+_SURE, _DOUBT = 0.5, 40
+_LIKE_MINDED, _AGREEMENT = 10, 0.5  # see `_slope`
 _ALONE = FitControl()
 
 
@@ -221,15 +224,21 @@ def choose_belief(data: TrainingSet, prior: Scores, should_stop: StopCheck) -> B
     best = errors[np.arange(len(SHARES)), errors.mean(axis=2).argmin(axis=1)]
     chosen = int(best.mean(axis=1).argmin())
     gain = best[0] - best[chosen]
-    if gain.mean() <= _SURE * gain.std() / np.sqrt(gain.size):
+    sure = _SURE * gain.size / (gain.size + _DOUBT)
+    if gain.mean() <= sure * gain.std() / np.sqrt(gain.size):
         chosen = 0
     return Belief(SHARES[chosen], slope, centre)
 
 
 def _slope(scores: Scores, prior: Scores) -> float:
-    """Return the regression slope of scores on a prior; 0 where they fall as it rises, or where it never varies."""
-    away = prior - prior.mean()
-    spread = float(away @ away)
-    if spread <= 1e-12 * max(1.0, float(np.abs(prior).max()) ** 2) * prior.size:
+    """Return the slope of scores on a prior, drawn towards what like-minded people show; 0 where it can't be told.
+
+    With a handful of scores the plain regression slope is mostly chance. `_LIKE_MINDED` photos' worth of two persons
+    who agree at a correlation of `_AGREEMENT` steady it, and count for nothing as scores come.
+    """
+    away, scatter = prior - prior.mean(), float(prior.std())
+    if scatter <= 1e-6 * max(1.0, float(np.abs(prior).max())):
         return 0.0
-    return max(float(away @ (scores - scores.mean())) / spread, 0.0)
+    found = float(away @ (scores - scores.mean())) / (prior.size * scatter**2)
+    expected = _AGREEMENT * float(scores.std()) / scatter
+    return max((prior.size * found + _LIKE_MINDED * expected) / (prior.size + _LIKE_MINDED), 0.0)

@@ -39,7 +39,7 @@ def trees(scorer):
     return [model.tree_ for model in np.ravel(inner.estimators_)]
 
 
-def refused(name, folder, match=""):
+def refused(name, folder, match=None):
     with pytest.raises(DamagedFile, match=match) as caught:
         scorer_class(name).load(folder)
     assert FILES[name] in str(caught.value)
