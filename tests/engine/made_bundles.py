@@ -4,8 +4,12 @@ import functools
 import json
 from datetime import UTC, datetime
 
+import pytest
+
+from engine.errors import DamagedFile
 from engine.models.base import Recipe
-from engine.models.bundle import new_model_id, read_manifest, save_bundle
+from engine.models.bundle import new_model_id, save_bundle
+from engine.models.carrying import import_bundle
 from engine.models.catalog import make_scorer
 from engine.storage import content_hash
 from tests.engine.made_features import made_set
@@ -57,4 +61,10 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-__all__ = ["contents", "read_manifest", "rewrite", "save", "vouch"]
+def refused(workspace, folder, match=None):
+    """Import and expect a clear error that names the person's folder, and nothing left behind."""
+    with pytest.raises(DamagedFile, match=match) as raised:
+        import_bundle(workspace, folder)
+    assert str(folder) in str(raised.value)
+    assert ".part-" not in str(raised.value)
+    assert list(workspace.models.iterdir() if workspace.models.exists() else []) == []
