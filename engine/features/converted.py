@@ -92,7 +92,7 @@ class ConvertedNetwork:
         openvino = import_openvino()
         module = build_features(self.backbone, self.weights)
         pictures = check_pictures(self.backbone)
-        with _quiet(), _traceable():
+        with _quiet(), traceable():
             try:
                 model = openvino.convert_model(module, example_input=_tensor(pictures[0][None]))
             except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
@@ -219,7 +219,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _traceable() -> Iterator[None]:
+def traceable() -> Iterator[None]:
     """Let torch compute as it predicts, and attention by plain operators: its fused one can't be converted."""
     import torch
 

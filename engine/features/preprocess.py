@@ -44,6 +44,16 @@ def nearest_shape(width: int, height: int, size: int = 224) -> tuple[int, int]:
     return min(aspect_shapes(size), key=lambda shape: abs(math.log(shape[0] / shape[1]) - wanted))
 
 
+def resized(image: Image.Image, how: Preprocess) -> Image.Image:
+    """Return an upright RGB picture in the network's input shape, not normalised yet."""
+    resampling = _RESAMPLING[how.interpolation]
+    if how.kind == "aspect":
+        return image.resize(nearest_shape(*image.size, how.size), resampling, reducing_gap=3.0)
+    if how.kind == "border":
+        return _bordered(image, how, resampling)
+    return _central(image, how, resampling)
+
+
 def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
     """Return a picture as a network's input.
 
@@ -54,14 +64,7 @@ def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
     Returns:
         (3, height, width) float32, normalised.
     """
-    resampling = _RESAMPLING[how.interpolation]
-    if how.kind == "aspect":
-        small = image.resize(nearest_shape(*image.size, how.size), resampling, reducing_gap=3.0)
-    elif how.kind == "border":
-        small = _bordered(image, how, resampling)
-    else:
-        small = _central(image, how, resampling)
-    pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
+    pixels = np.asarray(resized(image, how), dtype=np.float32) / np.float32(255)
     normal = (pixels - np.asarray(how.mean, np.float32)) / np.asarray(how.std, np.float32)
     return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
 
@@ -99,5 +102,18 @@ def load_input(path: Path, how: Preprocess) -> FloatArray:
     Raises:
         ImageError: the file is no readable picture.
     """
+    return prepare(_opened(path, how), how)
+
+
+def load_pixels(path: Path, how: Preprocess) -> NDArray[np.uint8]:
+    """Decode a photo and return the (height, width, 3) uint8 pixels that `load_input` normalises.
+
+    Raises:
+        ImageError: the file is no readable picture.
+    """
+    return np.asarray(resized(_opened(path, how), how), dtype=np.uint8)
+
+
+def _opened(path: Path, how: Preprocess) -> Image.Image:
     side = max(how.resize, 320 if how.kind == "aspect" else 0)
-    return prepare(open_image(path, target=(side, side)), how)
+    return open_image(path, target=(side, side))

@@ -5,16 +5,13 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import engine
 from engine.errors import BeholderError, NeedMissing
 from engine.features.backbones import TIMM, Backbone, Preprocess
+from engine.features.beside import NoAnswer, ask
 from engine.features.weights import WeightsFile, cache_folder, file_stem
 from engine.storage import write_json
 
@@ -107,28 +104,12 @@ def _backbone(record: Mapping[str, Any]) -> Backbone:
 
 def _ask(name: str) -> dict[str, Any]:
     """Let another process import timm and describe the network."""
-    environ = dict(os.environ)
-    home = Path(engine.__file__).parent.parent
-    if home.name not in {"site-packages", "dist-packages"}:
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(home), environ.get("PYTHONPATH", "")]))
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "engine.features.timm_record", name],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environ,
-            timeout=_LONGEST,
-            check=True,
-        )
-        answer = json.loads(done.stdout.decode("utf-8").splitlines()[-1])
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
-        told = (getattr(error, "stderr", None) or b"").decode("utf-8", "replace").strip().rpartition("\n")[2]
+        return ask("engine.features.timm_record", [name], _LONGEST)
+    except NoAnswer as error:
         raise NeedMissing(
             "timm could not describe its network {name}: {cause}.",
             remedy="Try again; if it stays so, choose another backbone: beholder backbones",
             name=name,
-            cause=told or str(error).partition("\n")[0],
+            cause=str(error),
         ) from error
-    if "error" in answer:
-        raise BeholderError.from_dict(answer["error"])
-    return dict(answer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import sys
 from typing import Any
@@ -13,6 +12,7 @@ import timm.data
 import torch
 
 from engine.errors import BeholderError, NotFound, UsageError
+from engine.features.beside import answer
 
 _KINDS = {"center": "crop", "squash": "squash", "border": "border"}
 
@@ -110,11 +110,11 @@ def _unknown(name: str, known: list[str]) -> UsageError:
 
 
 def main(name: str) -> None:
-    """Print the description, or the error, as the last line of stdout."""
+    """Answer with the description, or with the error."""
     try:
-        answer = describe(name)
+        answer(describe(name))
     except BeholderError as error:
-        answer = {"error": error.to_dict()}
+        answer(error)
     except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
         # what timm raises of a network that can't be built without more than its name
         lost = NotFound(
@@ -123,8 +123,7 @@ def main(name: str) -> None:
             name=name,
             cause=(str(error).splitlines() or [type(error).__name__])[0],
         )
-        answer = {"error": lost.to_dict()}
-    print(json.dumps(answer))
+        answer(lost)
 
 
 if __name__ == "__main__":
