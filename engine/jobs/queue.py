@@ -92,7 +92,10 @@ def wait_for_device(
                 if handle is not None:
                     _sign(handle, workspace.jobs / spec.job_id)
                     return handle
-                behind = _holder(workspace, path)
+                behind, is_leaving = _holder(workspace, path)
+                if is_leaving:
+                    time.sleep(_POLL)  # Python with torch in it takes a second to end: that is no waiting to tell of
+                    continue
             if behind != told:
                 tell(behind)
                 told = behind
@@ -135,11 +138,12 @@ def _sign(handle: int, job: Path) -> None:
         _log.warning("%s", error)
 
 
-def _holder(workspace: Workspace, path: Path) -> str | None:
-    """Return the id of the job that holds the device, if it is one of this workspace."""
+def _holder(workspace: Workspace, path: Path) -> tuple[str | None, bool]:
+    """Return the id of the job that holds the device, if it is one of this workspace; and whether it has ended."""
     try:
         job = Path(os.fsdecode(path.read_bytes()))
-        ours = job.parent == workspace.jobs.absolute() and lock.is_held(job)
+        is_ours = job.parent == workspace.jobs.absolute()
+        last = last_line(job / EVENTS_NAME) if lock.is_held(job) else None
     except (BeholderError, OSError, ValueError):
-        return None
-    return job.name if ours else None
+        return None, False
+    return job.name if is_ours and last is not None else None, last is not None and last.get("type") in ENDS

@@ -113,7 +113,7 @@ def print_result(console: Console, workspace: Workspace, result: Mapping[str, An
     console.table(["", *(heading for heading, _, _ in columns)], rows, right=range(1, len(columns) + 1))
     console.line()
     console.line(t("cli.train.saved", path=display_name(workspace.models / model_id)))
-    if result.get("leaked"):
+    if _leaked(result):
         console.note(t("training_cli.about_leaked"))
     console.note(t("cli.train.next"))
 
@@ -121,7 +121,7 @@ def print_result(console: Console, workspace: Workspace, result: Mapping[str, An
 def _columns(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], Any]]:
     """Return heading, values and their form for each column that there are figures for."""
     metrics, intervals = result["metrics"], result.get("intervals") or {}
-    baselines, leaked = result.get("baselines") or {}, result.get("leaked") or {}
+    baselines, leaked = result.get("baselines") or {}, _leaked(result)
     found: list[tuple[str, Mapping[str, Any], Any]] = []
     for part in ("test", "cv"):
         if part not in metrics or (part == "cv" and metrics["cv"] == metrics.get("test")):
@@ -134,9 +134,15 @@ def _columns(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], An
     ]
     if not baselines:
         found.append((t("training_cli.head.mean"), result.get("baseline") or {}, metric))
-    if leaked.get("test"):
-        found.append((t("training_cli.head.leaked"), leaked["test"], metric))
+    if leaked:
+        found.append((t("training_cli.head.leaked"), leaked, metric))
     return found
+
+
+def _leaked(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figures of the careless split; none where no photo has a look-alike, and both splits are the same."""
+    figures: Mapping[str, Any] = (result.get("leaked") or {}).get("test") or {}
+    return {} if figures == result["metrics"].get("test") else figures
 
 
 def _interval(ends: object) -> str | None:
