@@ -164,13 +164,12 @@ class _HeadFit:
     def __init__(
         self, settings: Settings, hidden: int, data: TrainingSet, control: FitControl, store: CheckpointStore
     ) -> None:
-        from engine.models.neural.bank import Rotation
-        from engine.models.standardise import Standardiser
+        from engine.models.neural.bank import Rotation, both_ways
 
         self.settings, self.hidden, self.data = settings, hidden, data
         self.control, self.store = control, store
         self.standard = Standard.of(data.scores)
-        self.rotation = Rotation.fit(data.features, Standardiser.fit(data.album, data.blocks), data.seed)
+        self.rotation = Rotation.fit(data.features, both_ways(data.album, data.blocks), data.seed)
         self.inputs = self.rotation.apply(data.features)
         self.everyone = np.arange(data.scores.size, dtype=np.int64)
 

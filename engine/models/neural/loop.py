@@ -161,10 +161,8 @@ class Loop:
                 yield self._diverged()
                 return
             loss, figures = self._figures(answer, standard)
-            srcc = figures.get("srcc")
-            figure = (-1.0 if srcc is None else float(srcc), -loss if loss is not None else 0.0)
-            if loss is None or self.state.best is None or figure > self.state.best:
-                self.state.best, self.state.best_epoch = figure, epoch
+            if loss is None or self.state.is_better(figures.get("srcc"), loss, answer.size):
+                self.state.best_epoch = epoch
                 self.best = {name: value.detach().clone() for name, value in self.task.module.state_dict().items()}
         self.state.epoch = epoch
         self.state.ended = loss is not None and epoch - self.state.best_epoch >= self.plan.patience

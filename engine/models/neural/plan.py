@@ -85,7 +85,7 @@ class State:
     Args:
         epoch: epochs done. batch: photos in a step by now. steps: optimiser steps done.
         best_epoch: the one with the best validation figure, 0: none yet, or the state before the first.
-        best: its (SRCC, −loss); None: there was none.
+        best: its SRCC and loss; None: there was none. highest: the highest SRCC of any epoch.
         events: what was told of the epochs that are done.
         ended: there will be no further epoch.
     """
@@ -95,8 +95,27 @@ class State:
     steps: int = 0
     best_epoch: int = 0
     best: tuple[float, float] | None = None
+    highest: float = -1.0
     ended: bool = False
     events: list[Event] = field(default_factory=list)
+
+    def is_better(self, srcc: float | None, loss: float, photos: int) -> bool:
+        """Say whether a validation figure is better than the best so far, and remember it if so.
+
+        The order counts; the loss decides between orders whose difference could be chance, half a standard error.
+
+        Args:
+            srcc: None where it is undefined. loss: of the validation part. photos: how many that has.
+        """
+        found = -1.0 if srcc is None else float(srcc)
+        self.highest = max(self.highest, found)
+        tie = 0.5 * (1 - self.highest**2) / math.sqrt(max(photos - 1, 1))
+        is_better = (
+            self.best is None or found > self.best[0] + tie or (found >= self.highest - tie and loss < self.best[1])
+        )
+        if is_better:
+            self.best = (found, loss)
+        return is_better
 
     def notes(self) -> dict[str, Any]:
         """Return all but the events, JSON-ready."""
@@ -112,6 +131,7 @@ class State:
             steps=int(notes["steps"]),
             best_epoch=int(notes["best_epoch"]),
             best=None if best is None else (float(best[0]), float(best[1])),
+            highest=float(notes["highest"]),
             ended=bool(notes["ended"]),
             events=[*events],
         )
