@@ -72,4 +72,4 @@ class JobActions(BaseScreen):
             await asyncio.to_thread(command, self.workspace, job_id)
             self.post_message(JobChanged(job_id, change))
 
-        self.in_background(carry_out(), f"job-command-{job_id}")
+        self.in_background(carry_out, f"job-command-{job_id}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from textual import on
@@ -66,7 +67,7 @@ class JobRoom(BaseScreen):
             self._advance()
         else:
             self.job_moved([], begun=True)
-            self.in_background(self._read_events(job_id), f"{self.area}-events")
+            self.in_background(partial(self._read_events, job_id), f"{self.area}-events")
 
     def forget_job(self) -> None:
         """Show no job; the job itself goes on."""
@@ -112,7 +113,7 @@ class JobRoom(BaseScreen):
 
     def _ask_state(self) -> None:
         if self.is_current and self.job_id and self.state not in ENDED:
-            self.in_background(self._read_state(self.job_id), f"{self.area}-state")
+            self.in_background(partial(self._read_state, self.job_id), f"{self.area}-state")
 
     async def _read_state(self, job_id: str) -> None:
         try:

@@ -6,6 +6,7 @@ from textual.app import App, ComposeResult
 
 from tests.tui.piloting import wait_for
 from tui.i18n import set_language
+from tui.training.curve import Curve, drawn, smoothed
 from tui.widgets.loss_plot import MOST_POINTS, LossPlot, downsample
 
 
@@ -75,3 +76,64 @@ def test_downsampling_keeps_ends_and_the_one_peak() -> None:
     assert (few_xs[0], few_xs[-1]) == (0, 4999)
     assert few_ys[few_xs.index(2345)] == 99.0
     assert few_xs == sorted(few_xs)
+
+
+def epochs_curve(count: int) -> list[dict[str, object]]:
+    return [
+        {"type": "curve", "axis": "epochs", "x": x, "metric": metric, "train": None, "validation": value}
+        for x in range(count)
+        for metric, value in (("loss", 1 / (x + 1) + x / 50), ("srcc", x / count - 0.2))
+    ]
+
+
+async def test_keys_choose_metric_axis_and_smoothing_and_the_legend_says_so() -> None:
+    app = PlotApp()
+    async with app.run_test(size=(80, 20)) as pilot:
+        plot = app.query_one(LossPlot)
+        plot.add_points(epochs_curve(40))
+        await wait_for(pilot, lambda: "LOSS by number of epochs" in shown(app), "the loss")
+        assert "curve 1 of 2" in shown(app)
+        assert "smoothed" in shown(app)
+        plot.toggle_smooth()
+        plot.toggle_log()
+        await wait_for(pilot, lambda: "log axis" in shown(app) and "smoothed" not in shown(app), "the other look")
+        plot.next_metric()
+        await wait_for(pilot, lambda: "SRCC by number of epochs" in shown(app), "the other metric")
+        assert "no log axis: values at or below 0" in shown(app)
+        plot.next_metric()
+        assert plot.metric == "loss"
+
+
+async def test_the_best_epoch_is_marked_and_told() -> None:
+    app = PlotApp()
+    async with app.run_test(size=(80, 20)) as pilot:
+        plot = app.query_one(LossPlot)
+        plot.add_points(epochs_curve(40))
+        await wait_for(pilot, lambda: "best at epoch 6" in shown(app), "the lowest loss")
+        plot.mark_best(20.0)
+        await wait_for(pilot, lambda: "best at epoch 20" in shown(app), "what the fit says")
+        plot.next_metric()
+        await wait_for(pilot, lambda: "best at epoch 20: 0.3" in shown(app), "its SRCC")
+
+
+def test_smoothing_follows_the_curve_without_lag() -> None:
+    line = [float(x) for x in range(200)]
+    assert max(abs(a - b) for a, b in zip(smoothed(line), line, strict=True)) < 6
+    noisy = [100.0 + (-1) ** x for x in range(200)]
+    assert max(abs(y - 100) for y in smoothed(noisy)) < 0.6
+
+
+def test_another_axis_begins_another_curve() -> None:
+    curves = Curve()
+    curves.add(curve(5, "folds"))
+    curves.add(curve(3, "labels"))
+    assert curves.axis == "labels"
+    assert len(curves.metrics["mae"]) == 3
+    assert curves.best("mae") is None
+
+
+def test_at_most_500_points_of_a_curve_are_drawn() -> None:
+    points = [float(x) for x in range(20_000)], [float(x % 7) for x in range(20_000)]
+    raw, smooth = drawn(points, smooth=True)
+    assert smooth is not None
+    assert max(len(raw[0]), len(smooth[0])) <= MOST_POINTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol, cast
 
 from rich.text import Text
@@ -76,6 +77,7 @@ class JobsScreen(JobActions):
     def __init__(self) -> None:
         super().__init__()
         self._stories: dict[str, JobStory] = {}
+        self._is_looking = False
 
     def body(self) -> ComposeResult:
         columns = (
@@ -112,13 +114,15 @@ class JobsScreen(JobActions):
     # --- what there is ----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        if not self.is_current:
-            return
+        if self.is_current and not self._is_looking:  # a slow disk gets the time that it needs
+            self._is_looking = True
+            self.in_background(self._list, "jobs-list")
 
-        async def read() -> None:
+    async def _list(self) -> None:
+        try:
             self.post_message(JobsSeen(await asyncio.to_thread(client.list_jobs, self.workspace)))
-
-        self.in_background(read(), "jobs-list")
+        finally:
+            self._is_looking = False
 
     @on(JobsSeen)
     def _seen(self, message: JobsSeen) -> None:
@@ -177,7 +181,7 @@ class JobsScreen(JobActions):
             return
         story = self._story(job.job_id)
         if story is None and not job.state.alive:
-            self.in_background(self._read_story(job.job_id), "jobs-story")
+            self.in_background(partial(self._read_story, job.job_id), "jobs-story")
         state = "queued" if story is not None and story.is_waiting else str(job.state)
         title = job_title(job.kind, job.payload) or job.job_id
         status.show(job.job_id, title, state, story or JobStory())

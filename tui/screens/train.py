@@ -103,7 +103,7 @@ class TrainScreen(JobRoom, JobActions):
             with Vertical(id="train-right"):
                 yield JobStatus()
                 yield Leaderboard(id="board")
-                yield TrialTable(id="trials")
+                yield TrialTable(id="trial-table")
                 yield Paragraphs("", id="row-detail")
                 yield LossPlot(t("train.no_curve"), id="curve")
                 yield Static(t("train.goes_on"), id="goes-on", markup=False)
@@ -138,8 +138,8 @@ class TrainScreen(JobRoom, JobActions):
     # --- what comes from disk ---------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
-        self.in_background(self._read_form(), "train-form")
-        self.in_background(self._list_jobs(), "train-jobs")
+        self.in_background(self._read_form, "train-form")
+        self.in_background(self._list_jobs, "train-jobs")
 
     async def _read_form(self) -> None:
         self.post_message(FormFilled(await asyncio.to_thread(read_needs, self.workspace)))
@@ -163,7 +163,7 @@ class TrainScreen(JobRoom, JobActions):
         async def look_up() -> None:
             self.post_message(BackboneFound(await asyncio.to_thread(look_up_backbone, message.name)))
 
-        self.in_background(look_up(), "train-backbone")
+        self.in_background(look_up, "train-backbone")
 
     @on(BackboneFound)
     def _backbone_found(self, message: BackboneFound) -> None:
@@ -231,22 +231,22 @@ class TrainScreen(JobRoom, JobActions):
             self.query_one(JobStatus).clear()
         is_running = has_job and self.state not in ENDED
         if self.has_class("-running") and not is_running:
-            self.in_background(self._list_jobs(), "train-jobs")
-            self.in_background(self._read_form(), "train-form")  # there may be one more model to start from
+            self.in_background(self._list_jobs, "train-jobs")
+            self.in_background(self._read_form, "train-form")  # there may be one more model to start from
         self.set_class(is_running, "-running")
         self._show_list()
         self.refresh_bindings()
 
     @on(Leaderboard.RowHighlighted)
     def _row_highlighted(self, message: Leaderboard.RowHighlighted) -> None:
-        if message.row_list.id == {"compare": "board", "tune": "trials"}.get(self.kind):
+        if message.row_list.id == {"compare": "board", "tune": "trial-table"}.get(self.kind):
             self.query_one("#row-detail", Paragraphs).update(row_text(message.row))
 
     def _watch(self, watching: bool) -> None:
         """Show the job, or the form, where there is no room for both."""
         self.set_class(watching, "-watching")
         if watching:
-            focus = {"compare": "#board", "tune": "#trials"}.get(self.kind, "#curve")
+            focus = {"compare": "#board", "tune": "#trial-table"}.get(self.kind, "#curve")
             self.query_one(focus).focus()
         elif self.is_mounted:
             self.query_one(TrainForm).focus_start()
@@ -292,13 +292,13 @@ class TrainScreen(JobRoom, JobActions):
             job_id = await asyncio.to_thread(client.start, self.workspace, message.kind, message.payload)
             self.post_message(JobBegun(job_id, message.kind, message.payload))
 
-        self.in_background(begin(), "train-start")
+        self.in_background(begin, "train-start")
 
     @on(JobBegun)
     def _begun(self, message: JobBegun) -> None:
         self._show(message.job_id, message.kind, job_title(message.kind, message.payload), "queued")
         self._watch(True)
-        self.in_background(self._list_jobs(), "train-jobs")
+        self.in_background(self._list_jobs, "train-jobs")
 
     @on(JobList.Picked)
     def _picked(self, message: JobList.Picked) -> None:
@@ -355,7 +355,7 @@ class TrainScreen(JobRoom, JobActions):
         elif message.change == "removed" and message.job_id == self.job_id:
             self.forget_job()
             self._watch(False)
-        self.in_background(self._list_jobs(), "train-jobs")
+        self.in_background(self._list_jobs, "train-jobs")
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
