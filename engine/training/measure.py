@@ -298,12 +298,15 @@ class _Measuring:
     def _ask(self, scorer: Scorer, rows: Index, into: _Guesses) -> Scores:
         """Return the clipped guesses for photos, and keep them with their spread."""
         vectors = scorer.vectors(self.data.subset(rows))
-        into.predicted[rows] = np.clip(scorer.predict(vectors), self.scale.low, self.scale.high)
-        if isinstance(scorer, Uncertain):
-            into.spread[rows] = scorer.spread(vectors)
+        with few_threads(self.spec.model, rows.size):
+            into.predicted[rows] = np.clip(scorer.predict(vectors), self.scale.low, self.scale.high)
+            if isinstance(scorer, Uncertain):
+                into.spread[rows] = scorer.spread(vectors)
         return into.predicted[rows]
 
     def _note(self, part: str, rows: Index, guess: Scores) -> None:
         given = self.data.scores[rows]
         self.metrics[part] = evaluate(given, guess)
-        self.intervals[part] = bootstrap_intervals(given, guess, self.data.groups[rows], seed=self.spec.seed)
+        with few_threads(self.spec.model, rows.size):
+            ends = bootstrap_intervals(given, guess, self.data.groups[rows], seed=self.spec.seed)
+        self.intervals[part] = ends
