@@ -6,7 +6,6 @@ import asyncio
 import gc
 import importlib
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +73,7 @@ class BackgroundApp(KeyOrder):
         """Save language, theme or the way to draw photos in the workspace's settings."""
 
         async def save() -> None:
-            await asyncio.to_thread(
-                lambda: self.workspace.save_settings(replace(self.workspace.settings(), **choices))  # type: ignore[arg-type]
-            )
+            await asyncio.to_thread(lambda: self.workspace.change_settings(**choices))
 
         self.in_background(save, "settings")
 

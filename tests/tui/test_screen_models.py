@@ -135,6 +135,9 @@ async def test_one_model_is_the_default_until_the_key_is_pressed_again(trained: 
         await pilot.press("d")
         await wait_for(pilot, lambda: "★ default" in screen_text(app), "the star")
         assert default_model(trained) == model_id
+        await pilot.press("f5")
+        await wait_for(pilot, lambda: "default: my taste" in screen_text(app), "the choice in Predict")
+        await pilot.press("f6")
         await pilot.press("d")
         await wait_for(pilot, lambda: "★ default" not in screen_text(app), "no star")
         assert default_model(trained) == ""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from engine.errors import UsageError
-from engine.models.base import Setting
 from engine.models.catalog import Param, get_family
 from tui.i18n import t
+
+if TYPE_CHECKING:
+    from engine.models.base import Setting
 
 
 def option(flag: str, metavar: str | None = None) -> Any:

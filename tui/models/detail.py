@@ -56,17 +56,17 @@ def figures(manifest: Mapping[str, Any]) -> Table:
     metrics, baselines = _part(manifest, "metrics"), _part(manifest, "baselines")
     test, ranges = _part(metrics, "test"), _part(_part(manifest, "intervals"), "test")
     columns = [
-        ("models.col_cv", _part(metrics, "cv")),
-        ("models.col_mean", _part(baselines, "mean") or _part(manifest, "baseline")),
-        ("models.col_nearest", _part(baselines, "nearest")),
-        ("models.col_leaked", _part(_part(manifest, "leaked"), "test")),
+        (t("models.col_cv"), _part(metrics, "cv")),
+        (t("models.col_mean"), _part(baselines, "mean") or _part(manifest, "baseline")),
+        (t("models.col_nearest"), _part(baselines, "nearest")),
+        (t("models.col_leaked"), _part(_part(manifest, "leaked"), "test")),
     ]
-    columns = [(key, values) for key, values in columns if values]
+    columns = [(head, values) for head, values in columns if values]
     table = Table.grid(padding=(0, 1))
     table.add_column(style="dim", no_wrap=True)
     for _ in range(2 + len(columns)):
         table.add_column(justify="right", no_wrap=True)
-    heads = [t("models.col_test"), t("models.col_range"), *(t(key) for key, _ in columns)]
+    heads = [t("models.col_test"), t("models.col_range"), *(head for head, _ in columns)]
     table.add_row("", *(Text(head, "dim") for head in heads))
     for key, label in _METRICS:
         if key in test or any(key in values for _, values in columns):

@@ -19,7 +19,7 @@ from engine.errors import BeholderError, NotFound, UsageError
 from engine.images import SUFFIXES
 from engine.jobs import client
 from engine.jobs.client import JobInfo
-from engine.models.bundle import BundleInfo, list_bundles
+from engine.models.bundle import BundleInfo, default_model, list_bundles
 from engine.outputs.tables import format_of, write_rows
 from tui.corrections import keep_correction
 from tui.dialogs.path_picker import PathPicker
@@ -43,6 +43,7 @@ class ModelsListed(Message):
     """What the screen needs from disk."""
 
     bundles: Sequence[BundleInfo]
+    default: str = ""
 
 
 @dataclass
@@ -154,7 +155,10 @@ class PredictScreen(JobRoom):
 
     def _refresh(self) -> None:
         async def read() -> None:
-            self.post_message(ModelsListed(await asyncio.to_thread(list_bundles, self.workspace)))
+            def listed() -> ModelsListed:
+                return ModelsListed(list_bundles(self.workspace), default_model(self.workspace))
+
+            self.post_message(await asyncio.to_thread(listed))
             wanted, self._wanted_job = self._wanted_job, None
             if wanted is not None:
                 await self._tell_of(wanted)
@@ -180,7 +184,7 @@ class PredictScreen(JobRoom):
 
     @on(ModelsListed)
     def _models_listed(self, message: ModelsListed) -> None:
-        self.query_one(ModelSelect).show(message.bundles, self._wanted_model)
+        self.query_one(ModelSelect).show(message.bundles, self._wanted_model, default=message.default)
         self._wanted_model = ""
         self.set_class(not message.bundles, "-no-model")
         self.query_one("#go", Button).disabled = not message.bundles

@@ -8,11 +8,11 @@ from rich.text import Text
 from textual.widgets import Select
 
 from engine.errors import display_name
-from engine.models.bundle import BundleInfo
+from engine.models.bundle import BundleInfo, best_first
 from tui.i18n import t
 from tui.widgets.job_list import local_time
 
-BEST = "best"
+DEFAULT = "default"
 _NONE = ""
 
 
@@ -22,33 +22,38 @@ def model_title(info: BundleInfo) -> str:
 
 
 class ModelSelect(Select[str]):
-    """Chooses a model; the first choice is always the best one, whichever that is."""
+    """Chooses a model; the first choice is the default one, or where none is marked the best, whichever that is."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__([(Text(t("predict.no_model"), "dim"), _NONE)], allow_blank=False, id=id, compact=True)
         self._shown: list[BundleInfo] = []
 
-    def show(self, bundles: Sequence[BundleInfo], wanted: str = "") -> None:
+    def show(self, bundles: Sequence[BundleInfo], wanted: str = "", *, default: str = "") -> None:
         """Offer these models.
 
         Args:
             bundles: newest first.
             wanted: id of the one to choose; empty keeps the present choice where it can be kept.
+            default: id of the one that is used where none is named; empty: the best one is.
         """
         before = wanted or str(self.value)
         self._shown = list(bundles)
         if not bundles:
             self.set_options([(Text(t("predict.no_model"), "dim"), _NONE)])
             return
-        best = max(bundles, key=lambda info: (info.rank_quality, info.created))
-        options = [(Text(t("predict.best", model=_line(best))), BEST)]
+        marked = next((info for info in bundles if info.model_id == default), None)
+        if marked is not None:
+            first = t("predict.default", model=_line(marked))
+        else:
+            first = t("predict.best", model=_line(best_first(bundles)[0]))
+        options = [(Text(first), DEFAULT)]
         options += [(Text(_line(info)), info.model_id) for info in bundles]
         self.set_options(options)
-        self.value = before if before in {value for _, value in options} else BEST
+        self.value = before if before in {value for _, value in options} else DEFAULT
 
     @property
     def chosen(self) -> str | None:
-        """The reference of the chosen model: ``best`` or an id; None when there is no model."""
+        """The reference of the chosen model: ``default`` or an id; None when there is no model."""
         return None if self.value == _NONE else str(self.value)
 
     def title_of(self, model_id: str) -> str:
