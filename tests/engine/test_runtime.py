@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,37 @@ def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
     )
     assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "[]"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_conversions_the_last_used_twenty_are_kept(tmp_path: Path) -> None:
+    networks = tmp_path / "networks"
+    for number in range(25):
+        (networks / f"tuned-{number:02}").mkdir(parents=True)
+        record = networks / f"tuned-{number:02}" / "parity.json"
+        record.write_text("{}")
+        os.utime(record, (1000 + number, 1000 + number))
+    (networks / ".part-abandoned").mkdir()
+    os.utime(networks / ".part-abandoned", (1000, 1000))
+    backbone = get_backbone("resnet18")
+    opened(backbone, "none", tmp_path)
+    kept = sorted(path.name for path in networks.iterdir())
+    assert kept == [ConvertedNetwork(backbone, backbone.find_weights("none"), tmp_path).folder.name] + [
+        f"tuned-{number:02}" for number in range(6, 25)
+    ]
+
+
+def test_using_a_conversion_counts_as_its_last_use(folder: Path) -> None:
+    network = converted(folder)
+    os.utime(network.record_file, (1000, 1000))
+    opened(LITE0, "default", folder)
+    assert network.record_file.stat().st_mtime > 2000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vit_b_16", "swin_t", "inception_v3", "convnext_tiny", "densenet121", "vgg16"])
+def test_a_network_of_fixed_size_is_converted(name: str, tmp_path: Path) -> None:
+    backbone = get_backbone(name)
+    said, runtime = opened(backbone, "none", tmp_path)
+    assert isinstance(runtime, OpenVinoRuntime), said
+    (vector,) = vectors_of(runtime, check_pictures(backbone)[:1])
+    assert vector.shape == (backbone.width,)
