@@ -142,7 +142,6 @@ def plain_ways(families: Sequence[str]) -> dict[str, Any]:
         GradientBoostingRegressor,
         HistGradientBoostingRegressor,
         RandomForestRegressor,
-        StackingRegressor,
     )
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.linear_model import Ridge
@@ -154,9 +153,6 @@ def plain_ways(families: Sequence[str]) -> dict[str, Any]:
         "random-forest": lambda: RandomForestRegressor(random_state=0),
         "svr": SVR,
         "gradient-boosting": lambda: GradientBoostingRegressor(random_state=0),
-        "stacking": lambda: StackingRegressor(
-            [("ridge", Ridge()), ("svr", SVR()), ("forest", RandomForestRegressor(random_state=0))]
-        ),
         "ridge": Ridge,
         "gp": GaussianProcessRegressor,
         "hist-gradient-boosting": lambda: HistGradientBoostingRegressor(random_state=0),

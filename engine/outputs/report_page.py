@@ -278,7 +278,7 @@ def _figures(content: Content, words: Words) -> str:
     table = (
         f'<div class="wide" tabindex="0" role="region" aria-labelledby="figures-title"><table>'
         f'<thead><tr><th scope="col">{words("part")}</th>{head}<th scope="col">{words("count")}</th></tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div><p class=\"soft\">{words('figures_caption')}</p>"
+        f'<tbody>{"".join(rows)}</tbody></table></div><p class="soft">{words("figures_caption")}</p>'
     )
     return heading(words("figures"), "figures", f"{table}<p>{_leak(content, words)}</p>")
 
