@@ -37,6 +37,7 @@ OPTIONS_WITH_VALUE = frozenset(
         "--split",
         "--storage",
         "--study",
+        "--to",
         "--top",
         "--trials",
         "--weight-decay",

@@ -83,7 +83,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(workspace: Workspace) -> None:
     assert [event["run"] for event in events if event["type"] == "started"] == [1, 2]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert len(events[-1]["result"]["processes"]) == 2
-    assert not (workspace.jobs / job / "checkpoint").exists()
+    wait_until(lambda: not (workspace.jobs / job / "checkpoint").exists(), "the checkpoint to be cleared away")
     assert not client.find_job(workspace, job).resumable
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import Message, NeedMissing
-from engine.events import CurvePoint, Finished, Notice, Phase, Progress
-from engine.jobs.events import EventWriter, LineWriter, last_line, read_lines
+from engine.events import CurvePoint, Finished, Notice, Phase, Progress, StepLoss
+from engine.jobs.events import EventWriter, LineWriter, last_line, last_lines, read_lines
 
 
 class Timer:
@@ -59,6 +59,20 @@ def test_fast_progress_is_thinned_but_its_last_value_is_kept(path: Path) -> None
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
 
 
+def test_steps_are_thinned_and_never_hold_up_what_comes_after(path: Path) -> None:
+    timer = Timer()
+    writer = EventWriter(path, timer=timer)
+    for step in range(1, 1001):
+        timer.seconds += 0.001
+        writer.write(StepLoss(1, step, 1000, 1 / step, 0.1))
+    writer.write(CurvePoint("epochs", 1, "loss", 0.5, None))
+    writer.close()
+    events, _ = read_lines(path)
+    assert [event["type"] for event in events] == ["step"] * (len(events) - 1) + ["curve"]
+    assert len(events) <= 12
+    assert events[0]["step"] == 1
+
+
 def test_progress_of_a_new_phase_does_not_swallow_that_of_the_old_one(path: Path) -> None:
     timer = Timer()
     writer = EventWriter(path, timer=timer)
@@ -102,6 +116,16 @@ def test_last_line_is_found_behind_long_damaged_and_unfinished_ones(path: Path) 
     assert last["seq"] == 2
     path.write_bytes(b'{"seq": 1')
     assert last_line(path) is None
+
+
+def test_the_last_lines_are_those_that_lie_whole_in_the_end_of_the_file(path: Path) -> None:
+    assert last_lines(path) == []
+    lines = [json.dumps({"seq": number}) for number in range(1000)]
+    path.write_text("\n".join([*lines, '{"seq": 1000']))
+    found = [line["seq"] for line in last_lines(path, 200)]
+    assert found == list(range(found[0], 1000))
+    assert 1 < len(found) < 20
+    assert [line["seq"] for line in last_lines(path, 1 << 20)] == list(range(1000))
 
 
 def test_writing_goes_on_after_a_writer_was_killed_in_the_middle_of_a_line(path: Path) -> None:

@@ -21,11 +21,11 @@ GROUPS = {
         "consistency",
     ),
     "trash": ("list", "empty"),
-    "backbones": ("list",),
+    "backbones": ("list", "fetch", "add"),
     "jobs": ("list", "follow", "cancel", "stop", "resume", "rm", "logs"),
-    "models": ("list", "show", "rm"),
+    "models": ("list", "show", "diff", "rename", "note", "default", "verify", "rm", "export", "import"),
 }
-SINGLE = ("demo", "init", "import", "train", "compare", "tune", "predict", "doctor")
+SINGLE = ("demo", "init", "import", "train", "compare", "tune", "predict", "report", "doctor")
 COMMANDS = [[name] for name in (*SINGLE, *GROUPS)] + [[group, name] for group in GROUPS for name in GROUPS[group]]
 
 Output = pytest.CaptureFixture[str]
