@@ -16,6 +16,8 @@ from engine.models.neural.bank import HeadBank
 from engine.models.neural.losses import make_loss
 from engine.models.neural.randomness import generator
 
+_STEPS_AN_EPOCH, _SMALLEST_BATCH = 8, 4
+
 
 class HeadTask:
     """K heads; each learns from photos of its own, all in the same steps.
@@ -62,7 +64,9 @@ class HeadTask:
 
     def batches(self, epoch: int, batch: int) -> list[NDArray[np.int64]]:
         """Return the epoch's (K, B) batches; a head with fewer photos than another sees some of its own again."""
-        size = min(batch, min(part.size for part in self.parts))
+        fewest = min(part.size for part in self.parts)
+        # few photos are dealt into small batches: with a step or two an epoch the heads would hardly learn
+        size = min(batch, fewest, max(fewest // _STEPS_AN_EPOCH, _SMALLEST_BATCH))
         steps = math.ceil(max(part.size for part in self.parts) / size)
         random = generator(self.seed, epoch)
         orders = []
