@@ -114,7 +114,7 @@ class Epoch(Event):
     """One epoch is over.
 
     Args:
-        epoch: which one, from 1. epochs: how many there are at most.
+        epoch: which one, from 1; 0 is the head that fine-tuning begins with. epochs: how many there are at most.
         stage: ``head`` while only the head learns, else ``all``.
         train_loss: mean loss over the epoch's batches. validation_loss: over the validation part; None without one.
         metrics: the validation part's metrics, such as ``srcc`` and ``mae``.
