@@ -11,7 +11,12 @@ from rich.text import Text
 from tui.i18n import t
 from tui.job_story import JobStory
 
-_PARTS = {"test": "story.part_test", "cv": "story.part_cv"}
+_PARTS = {
+    "test": "story.part_test",
+    "cv": "story.part_cv",
+    "train": "story.part_train",
+    "validation": "story.part_validation",
+}
 _WITH_INTERVAL = ("srcc", "mae")
 _PLAIN = (("plcc", "PLCC"), ("kendall", "τ"), ("rmse", "RMSE"), ("r2", "R²"))
 _ROOMY = 72  # cells: with fewer, some columns are left out
