@@ -355,6 +355,16 @@ async def test_tab_reaches_every_field_and_comes_round(
         assert {name.replace(".", "-") for name in form.draft.fields() - {"typed"}} <= reached
 
 
+async def test_a_key_goes_on_to_a_comparison_and_a_search(make_workspace: MakeWorkspace) -> None:
+    app = BeholderApp(make_workspace(12), "en")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_train(app, pilot)
+        form = screen.query_one(TrainForm)
+        for aim in ("compare", "tune", "train"):
+            await pilot.press("ctrl+t")
+            await wait_for(pilot, lambda aim=aim: form.draft.aim == aim, f"the form of {aim}")  # type: ignore[misc]
+
+
 async def test_only_what_applies_is_shown_and_wrong_texts_are_told_beside_it(make_workspace: MakeWorkspace) -> None:
     app = BeholderApp(make_workspace(12), "en")
     async with app.run_test(size=(120, 40)) as pilot:

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, Static, Tabs
 
 from engine.jobs import client
 from engine.jobs.client import JobInfo, JobState
@@ -73,6 +73,7 @@ class TrainScreen(JobRoom, JobActions):
     CSS_PATH = "train.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("ctrl+s", "start", "train.key.start", id="train.start", priority=True),
+        bind("ctrl+t", "aim", "train.key.aim", id="train.aim", show=False, priority=True),
         bind("ctrl+n", "form", "train.key.form", id="train.form", priority=True),
         bind("ctrl+n", "watch", "train.key.watch", id="train.watch", priority=True),
         bind("ctrl+k", "stop", "train.key.stop", id="train.stop", priority=True),
@@ -285,6 +286,10 @@ class TrainScreen(JobRoom, JobActions):
     def action_start(self) -> None:
         """Start with what the form says."""
         self.query_one(TrainForm).submit()
+
+    def action_aim(self) -> None:
+        """Go on from one model to a comparison, to a search, and back."""
+        self.query_one("#aims", Tabs).action_next_tab()
 
     @on(TrainForm.Started)
     def _started(self, message: TrainForm.Started) -> None:
