@@ -15,6 +15,7 @@ from textual.widgets.selection_list import Selection
 
 from engine.models.catalog import FAMILIES
 from tui.i18n import t
+from tui.widgets.tick_list import TickList
 
 
 class ComparisonLists(Horizontal):
@@ -49,12 +50,12 @@ class ComparisonLists(Horizontal):
         with Vertical(id="compare-models-box"):
             yield Static(t("train.compare_models"), classes="list-title")
             families = [Selection(Text(name), name, name in self._models) for name in FAMILIES]
-            yield SelectionList(*families, id="compare-models", compact=True)
+            yield TickList(*families, id="compare-models", compact=True)
             yield Static("", id="compare-models-problem", classes="list-problem", markup=False)
         with Vertical():
             yield Static(t("train.compare_backbones"), classes="list-title")
             chosen = [Selection(Text(name), name, True) for name in self._backbones]
-            yield SelectionList(*chosen, id="compare-backbones", compact=True)
+            yield TickList(*chosen, id="compare-backbones", compact=True)
             yield Static("", id="compare-backbones-problem", classes="list-problem", markup=False)
 
     def offer(self, backbones: Sequence[tuple[str, bool]]) -> None:
