@@ -15,7 +15,7 @@ def search_space(base: TrainSpec) -> dict[str, Param]:
     """Return what is searched, by name: the family's `space` without what the base sets.
 
     >>> sorted(search_space(TrainSpec(model="svr", params={"C": 2.0})))
-    ['epsilon', 'width']
+    ['epsilon', 'weighting', 'width']
     """
     family = get_family(base.model)
     fixed = {name for name in family.options if getattr(base, name) not in {None, ""}} | base.params.keys()

@@ -40,6 +40,7 @@ KEYS = {
     "pagedown": b"\x1b[6~",
     "backspace": b"\x7f",
     "ctrl+s": b"\x13",
+    "ctrl+n": b"\x0e",
     "ctrl+q": b"\x11",
     "ctrl+u": b"\x15",
     "enter": b"\r",

@@ -36,9 +36,11 @@ def test_a_training_survives_a_dropped_connection(workspace_factory: WorkspaceFa
         app.wait_for("训练")
         app.press("f4")
         app.wait_for("已完成")
+        app.wait_for("^n 任务")
+        app.press("ctrl+n")  # from the form to the job
         app.wait_for("━━ 验证")
         app.press("ctrl+q")
-        assert app.process.wait(20) == 0
+        assert app.wait_for_end() == 0
 
 
 def test_the_app_ends_with_its_terminal_also_where_no_signal_tells(workspace_factory: WorkspaceFactory) -> None:
@@ -54,4 +56,4 @@ def test_the_app_opens_on_an_empty_folder(tmp_path: Path) -> None:
         app.press("f6")
         app.wait_for("no model yet")
         app.press("ctrl+q")
-        assert app.process.wait(20) == 0
+        assert app.wait_for_end() == 0

@@ -79,5 +79,7 @@ def test_the_rooms_of_training_look_as_they_did(snap_compare, workspace, look, s
             for field in app.screen.query(Input):
                 field.cursor_blink = False
             await pilot.pause()
+            for plot in app.screen.query(LossPlot):
+                await wait_for(pilot, lambda plot=plot: plot.is_drawn, "the last picture")
 
         assert snap_compare(BeholderApp(workspace, language), terminal_size=size, run_before=go)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from engine.workspace import Workspace
 from tests.tui.piloting import make_app, screen_text, wait_for
@@ -50,7 +49,7 @@ async def test_train_says_in_its_form_that_the_scores_are_damaged(app: BeholderA
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("f4")
         assert await close_dialogs(app, pilot) == 0
-        await wait_for(pilot, lambda: "line 2" in str(app.screen.query_one("#verdict", Static).content), "the line")
+        await wait_for(pilot, lambda: "line 2" in screen_text(app), "the line")
         await pilot.press("f3", "f4")
         await close_dialogs(app, pilot)
 

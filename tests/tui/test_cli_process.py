@@ -127,7 +127,7 @@ def test_ctrl_c_cancels_the_training_and_says_what_is_kept(workspace: Workspace)
     terminal.read_until("Looking at the photos")
     os.kill(terminal.process.pid, signal.SIGINT)
     assert terminal.close() == 130
-    assert "the same command continues" in terminal.output
+    assert "jobs resume" in terminal.output
     assert "Traceback" not in terminal.output
     assert [job.state for job in client.list_jobs(workspace)] == [client.JobState.CANCELLED]
 

@@ -22,6 +22,7 @@ from tui.training.curve import MOST_POINTS, Curve, Points, Series, downsample, d
 __all__ = ["MOST_POINTS", "LossPlot", "downsample"]
 
 REDRAW_EVERY = 0.25
+_LEGEND_LINES = 2
 _FAINT = 0.62  # how far the raw points of a smoothed curve fade into the background
 _AXES = {
     "labels": "train.axis_labels",
@@ -75,6 +76,10 @@ class LossPlot(Vertical, can_focus=True):
 
     # --- what is drawn ----------------------------------------------------------------------------------------
 
+    def on_resize(self) -> None:
+        """Draw with as many marks as there is room for."""
+        self._draw_soon()
+
     @property
     def metric(self) -> str:
         """The metric that is drawn; the first one that came unless another was chosen."""
@@ -89,6 +94,11 @@ class LossPlot(Vertical, can_focus=True):
     def point_count(self) -> int:
         """How many points the longer curve has."""
         return len(self.series)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the picture shows all that is known."""
+        return self._waiting is None
 
     @property
     def legend(self) -> str:
@@ -263,5 +273,8 @@ class LossPlot(Vertical, can_focus=True):
             marks = log_ticks(low, high)
             marks = marks if len(marks) > 1 else [low, high]
         else:
-            marks = [low + (high - low) * step / 4 for step in range(5)] if high > low else [low]
+            # labels that fall on one line overwrite each other
+            height = self.size.height - _LEGEND_LINES
+            steps = 4 if height >= 9 else 2 if height >= 7 else 1
+            marks = [low + (high - low) * step / steps for step in range(steps + 1)] if high > low else [low]
         plt.yticks(self._scaled(marks), [f"{mark:.3g}" for mark in marks])
