@@ -30,10 +30,24 @@ def list_bundles(workspace: Workspace) -> list[BundleInfo]:
 def best_first(bundles: Iterable[BundleInfo]) -> list[BundleInfo]:
     """Return bundles by how well they rank photos that they never saw, the newer one of equals first.
 
-    Those that came from elsewhere are behind those that were made here: their figures are of other photos, and were
-    written down by somebody else.
+    Cross-validated figures, which rest on every score, are compared with each other. One of a test part alone, such
+    as a fine-tuned network has, can't be: those few photos may be easy ones. Its model stands before the first of
+    the others that did worse on a test part. Models that came from elsewhere are behind those that were made here:
+    their figures are of other photos, and were written down by somebody else.
     """
-    return sorted(bundles, key=lambda info: (not info.imported, info.rank_quality, info.created), reverse=True)
+    found = list(bundles)
+    own, foreign = [info for info in found if not info.imported], [info for info in found if info.imported]
+    return _by_quality(own) + _by_quality(foreign)
+
+
+def _by_quality(bundles: Iterable[BundleInfo]) -> list[BundleInfo]:
+    best = sorted(bundles, key=lambda info: (info.rank_quality, info.created), reverse=True)
+    ranked = [info for info in best if info.is_cross_validated]
+    for info in best:
+        if not info.is_cross_validated:
+            worse = (place for place, other in enumerate(ranked) if other.tested < info.tested)
+            ranked.insert(next(worse, len(ranked)), info)
+    return ranked
 
 
 def damaged_bundles(workspace: Workspace) -> list[str]:
@@ -60,6 +74,11 @@ def sorted_bundles(bundles: Iterable[BundleInfo], key: str = "date", reverse: bo
             key=key,
             choices=", ".join(_VALUES),
         )
+    if key == "srcc":
+        ordered = _by_quality(bundles)
+        measured = [info for info in ordered if info.unseen("srcc") is not None]
+        rest = [info for info in ordered if info.unseen("srcc") is None]
+        return (measured[::-1] if reverse else measured) + rest
     value, largest_first = _VALUES[key]
     newest_first = sorted(bundles, key=lambda info: (info.created, info.model_id), reverse=True)
     known = [info for info in newest_first if value(info) is not None]

@@ -65,6 +65,17 @@ class BundleInfo:
         return unseen_metric(self.metrics, metric)
 
     @property
+    def is_cross_validated(self) -> bool:
+        """Whether its figures over unseen photos rest on every score, and not on the test part alone."""
+        return self.metrics.get("cv", {}).get("srcc") is not None
+
+    @property
+    def tested(self) -> float:
+        """The SRCC of its test part; -2 if unknown."""
+        srcc = self.metrics.get("test", {}).get("srcc")
+        return -2.0 if srcc is None else float(srcc)
+
+    @property
     def rank_quality(self) -> float:
         """How well it ranks photos that it never saw: their SRCC; -2 if unknown."""
         srcc = self.unseen("srcc")

@@ -8,6 +8,7 @@ import pytest
 from engine.errors import DamagedFile, NotFound, UsageError
 from engine.models import finding
 from engine.models.bundle import (
+    best_first,
     default_model,
     filtered_bundles,
     find_bundle,
@@ -228,3 +229,19 @@ def test_the_default_model_speaks_in_the_list_of_photos(workspace):
     assert unguessed(workspace).model_id == poor.model_id
     workspace.settings_file.write_text("not toml")
     assert read_guesses(workspace)[0] == good.model_id
+
+
+def test_a_network_s_few_easy_photos_do_not_make_it_the_best(workspace):
+    def made(name, minute, cv, test):
+        metrics = {"test": {"srcc": test}} | ({"cv": {"srcc": cv}} if cv is not None else {})
+        save(workspace, name, minute, metrics=metrics)
+
+    made("ridge", 1, 0.77, 0.92)
+    made("svr", 2, 0.78, 0.91)
+    made("forest", 3, 0.69, 0.80)
+    made("network", 4, None, 0.88)
+    names = [info.name for info in best_first(list_bundles(workspace))]
+    assert names == ["svr", "ridge", "network", "forest"]
+    assert [info.name for info in sorted_bundles(list_bundles(workspace), "srcc", True)] == names[::-1]
+    made("better network", 5, None, 0.95)
+    assert find_bundle(workspace, "best").name == "better network"

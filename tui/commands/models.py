@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,9 @@ from tui.commands.train import metric
 from tui.help_pages import add_command, add_group
 from tui.i18n import t
 from tui.session import Session
+
+if TYPE_CHECKING:
+    from engine.models.bundle import BundleInfo
 
 Key = Literal["date", "name", "model", "backbone", "n", "srcc", "mae"]
 _KEYS = "date|name|model|backbone|n|srcc|mae"
@@ -76,13 +79,21 @@ def list_models(
     rows = [
         [
             *(getattr(info, key) or None for key in keys),
-            metric(info.unseen("srcc")),
-            metric(info.unseen("mae")),
+            _starred(info, "srcc"),
+            _starred(info, "mae"),
             t("models_cli.is_default") if info.model_id == marked else "",
         ]
         for info in bundles
     ]
     session.console.table([*(t(f"cli.models.{key}") for key in keys), "SRCC", "MAE", ""], rows, right=[5, 6, 7])
+    if not all(info.is_cross_validated for info in bundles):
+        session.console.note(t("models_cli.test_alone"))
+
+
+def _starred(info: BundleInfo, name: str) -> str | None:
+    """Return a figure over unseen photos, with a star where it is of the test part alone."""
+    shown = metric(info.unseen(name))
+    return shown if shown is None or info.is_cross_validated else f"{shown}*"
 
 
 def remove(

@@ -76,7 +76,7 @@ class BundleTable(ScoreTable):
             Column(t("models.family"), 14, from_width=58, key="model"),
             Column(t("models.created"), 11, from_width=58, key="date"),
             Column(t("models.n"), 6, "right", key="n"),
-            Column("SRCC", 5, "right", key="srcc"),
+            Column("SRCC", 6, "right", key="srcc"),
             Column("MAE", 5, "right", key="mae"),
         )
         super().__init__(lambda info: info.model_id, self._texts, columns, id=id)
@@ -90,7 +90,7 @@ class BundleTable(ScoreTable):
             info.model,
             local_time(info.created),
             str(info.n),
-            "–" if srcc is None else f"{srcc:.2f}",
+            "–" if srcc is None else f"{srcc:.2f}" + ("" if info.is_cross_validated else "*"),
             "–" if mae is None else f"{mae:.1f}",
         ]
 
