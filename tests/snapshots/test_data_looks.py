@@ -89,8 +89,13 @@ async def bring_to(state, pilot, screen):
         first, rows = gallery.scroll_offset.y // TILE.height, -(-gallery.size.height // TILE.height)
         seen = gallery.rows[first * gallery.columns : (first + rows) * gallery.columns]
         await wait_for(pilot, lambda: gallery.loaded >= {entry.name for entry in seen}, "the thumbnails")
-        photos = [photo for photo in screen.query(Photo) if photo.region]
-        await wait_for(pilot, lambda: all(photo.is_loaded for photo in photos), "the large photo")
+        await wait_for(
+            pilot,
+            lambda: (
+                pilot.app.pictures.is_idle and all(photo.is_loaded for photo in screen.query(Photo) if photo.region)
+            ),
+            "the large photo",
+        )
     if state == "e":
         await pilot.press("down", "2", "0")
         await wait_for(pilot, lambda: "35…48 → 55…68" in screen_text(pilot.app), "the preview")

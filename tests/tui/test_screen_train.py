@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Collapsible, Input, Select, SelectionList, Static, Tabs
 
 from engine.events import Phase, Row
-from engine.jobs import client
+from engine.features.weights import cache_folder
+from engine.jobs import client, lock
+from engine.jobs.queue import device_of
 from engine.models.bundle import list_bundles
 from engine.models.catalog import FAMILIES
 from engine.workspace import Workspace
@@ -48,6 +52,21 @@ async def start_training(app: BeholderApp, pilot: Pilot[Any]) -> TrainScreen:
     return screen
 
 
+@contextlib.contextmanager
+def device_taken() -> Iterator[None]:
+    """Let every training wait in the queue: on a quick machine it would be over before a key reaches it."""
+    place = cache_folder() / "devices" / device_of("train", {"model": "taste"})
+    place.parent.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + 60
+    while (handle := lock.take_file(place)) is None:  # the worker of an earlier test is leaving
+        assert time.monotonic() < end, "the device is never free"
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def curve_points(workspace: Workspace, job_id: str) -> int:
     events, _ = client.read_events(workspace, job_id)
     return sum(event["type"] == "curve" for event in events)
@@ -79,9 +98,10 @@ async def test_a_training_outlives_the_app_and_the_next_one_shows_the_whole_curv
 ) -> None:
     workspace = make_workspace(24)
     first = BeholderApp(workspace, "en")
-    async with first.run_test(size=(80, 24)) as pilot:
-        job_id = (await start_training(first, pilot)).job_id
-    assert client.state_of(workspace, job_id).alive
+    with device_taken():
+        async with first.run_test(size=(80, 24)) as pilot:
+            job_id = (await start_training(first, pilot)).job_id
+        assert client.state_of(workspace, job_id).alive
     second = BeholderApp(workspace, "en")
     async with second.run_test(size=(80, 24)) as pilot:
         screen = await open_train(second, pilot)
@@ -101,17 +121,18 @@ async def test_a_training_outlives_the_app_and_the_next_one_shows_the_whole_curv
 async def test_a_killed_worker_shows_as_crashed(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(24)
     app = BeholderApp(workspace, "en")
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await start_training(app, pilot)
-        events, _ = client.read_events(workspace, screen.job_id)
-        os.killpg(events[0]["pgid"], signal.SIGKILL)
-        await wait_for(pilot, lambda: screen.state == "crashed", "the crash to be seen")
-        await pilot.pause()
-        assert "crashed" in screen_text(app)
-        assert "beholder jobs logs" in screen_text(app)
-        assert screen.job_id in screen_text(app)
-        assert screen.check_action("stop", ()) is False
-        assert screen.check_action("resume", ()) is True
+    with device_taken():
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = await start_training(app, pilot)
+            events, _ = client.read_events(workspace, screen.job_id)
+            os.killpg(events[0]["pgid"], signal.SIGKILL)
+            await wait_for(pilot, lambda: screen.state == "crashed", "the crash to be seen")
+            await pilot.pause()
+            assert "crashed" in screen_text(app)
+            assert "beholder jobs logs" in screen_text(app)
+            assert screen.job_id in screen_text(app)
+            assert screen.check_action("stop", ()) is False
+            assert screen.check_action("resume", ()) is True
     again = BeholderApp(workspace, "en")
     async with again.run_test(size=(120, 40)) as pilot:
         screen = await open_train(again, pilot)
@@ -122,37 +143,39 @@ async def test_a_killed_worker_shows_as_crashed(make_workspace: MakeWorkspace) -
 async def test_the_list_marks_the_training_that_was_just_started(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(24)
     app = BeholderApp(workspace, "en")
-    async with app.run_test(size=(120, 40)) as pilot:
-        screen = await start_training(app, pilot)
-        first = screen.job_id
-        client.cancel(workspace, first)
-        await wait_for(pilot, lambda: screen.state == "cancelled", "the end of the first training")
-        await pilot.press("ctrl+s")
-        trainings = screen.query_one(JobList)
-        await wait_for(pilot, lambda: screen.job_id != first and trainings.option_count == 2, "the second training")
-        client.cancel(workspace, screen.job_id)
-        await wait_for(pilot, lambda: screen.state == "cancelled", "its end")
-        assert trainings.highlighted_option is not None
-        assert trainings.highlighted_option.id == screen.job_id
+    with device_taken():
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = await start_training(app, pilot)
+            first = screen.job_id
+            client.cancel(workspace, first)
+            await wait_for(pilot, lambda: screen.state == "cancelled", "the end of the first training")
+            await pilot.press("ctrl+s")
+            trainings = screen.query_one(JobList)
+            await wait_for(pilot, lambda: screen.job_id != first and trainings.option_count == 2, "the second training")
+            client.cancel(workspace, screen.job_id)
+            await wait_for(pilot, lambda: screen.state == "cancelled", "its end")
+            assert trainings.highlighted_option is not None
+            assert trainings.highlighted_option.id == screen.job_id
 
 
 @pytest.mark.usefixtures("patience")
 async def test_a_training_is_abandoned_only_when_told_so(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(24)
     app = BeholderApp(workspace, "en")
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await start_training(app, pilot)
-        await pilot.press("ctrl+k")
-        await wait_for(pilot, lambda: isinstance(app.screen, EndJobDialog), "the question")
-        await pilot.press("escape")
-        await wait_for(pilot, lambda: app.screen is screen, "the room again")
-        assert screen.state not in ENDED
-        await pilot.press("ctrl+k")
-        await wait_for(pilot, lambda: isinstance(app.screen, EndJobDialog), "the question, again")
-        await pilot.press("a")
-        await wait_for(pilot, lambda: screen.state == "cancelled", "the stop")
-        assert list_bundles(workspace) == []
-        await wait_for(pilot, lambda: "stopped" in screen_text(app), "its state")
+    with device_taken():
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await start_training(app, pilot)
+            await pilot.press("ctrl+k")
+            await wait_for(pilot, lambda: isinstance(app.screen, EndJobDialog), "the question")
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: app.screen is screen, "the room again")
+            assert screen.state not in ENDED
+            await pilot.press("ctrl+k")
+            await wait_for(pilot, lambda: isinstance(app.screen, EndJobDialog), "the question, again")
+            await pilot.press("a")
+            await wait_for(pilot, lambda: screen.state == "cancelled", "the stop")
+            assert list_bundles(workspace) == []
+            await wait_for(pilot, lambda: "stopped" in screen_text(app), "its state")
 
 
 @pytest.mark.parametrize("size", SIZES)

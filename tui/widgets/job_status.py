@@ -31,6 +31,16 @@ class JobStatus(Vertical):
     JobStatus > .-none { display: none; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._width = 0
+        self._shown: tuple[str, str, str, JobStory] | None = None
+
+    def on_resize(self) -> None:
+        """Show the same again where there is more or less room."""
+        if self._shown is not None and self.content_size.width != self._width:
+            self.show(*self._shown)
+
     def compose(self) -> ComposeResult:
         """Yield a line for each thing that may be told."""
         for part in ("line", "wait", "progress", "epoch", "error", "metrics", "notes", "warnings"):
@@ -45,7 +55,8 @@ class JobStatus(Vertical):
             state: the job's state, one of `tui.job_story.STATES`.
             story: what its events told so far.
         """
-        width = self.content_size.width
+        self._shown = job_id, title, state, story
+        width = self._width = self.content_size.width
         mark, colour = STATE_MARKS.get(state, "●"), STATE_COLOURS.get(state, "cyan")
         line = Text.assemble((f"{mark} {state_text(state)}", colour), "  ", (display_name(title), "bold"))
         self._put("line", line)
@@ -63,6 +74,7 @@ class JobStatus(Vertical):
 
     def clear(self) -> None:
         """Show nothing."""
+        self._shown = None
         for static in self.query(Static):
             static.update("")
             static.add_class("-none")
