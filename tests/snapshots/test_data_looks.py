@@ -67,7 +67,9 @@ def workspace(monkeypatch, tmp_path, trained_workspace):
 async def bring_to(state, pilot, screen):
     """Make the screen show a state."""
     if state == "empty":
-        await wait_for(pilot, lambda: "Change" not in screen_text(pilot.app), "the keys of an empty room")
+        await wait_for(
+            pilot, lambda: "Change" not in screen_text(pilot.app).splitlines()[-1], "the keys of an empty room"
+        )
         return
     await pilot.press("down", "space", "space")
     await wait_for(pilot, lambda: screen.rows.cursor == 3, "the fourth row")
