@@ -50,9 +50,9 @@ def _by_quality(bundles: Iterable[BundleInfo]) -> list[BundleInfo]:
     return ranked
 
 
-def damaged_bundles(workspace: Workspace) -> list[str]:
-    """Return the ids of the bundles that `list_bundles` leaves out."""
-    sound = {info.model_id for info in list_bundles(workspace)}
+def damaged_bundles(workspace: Workspace, listed: Iterable[BundleInfo]) -> list[str]:
+    """Return the ids of the bundles that `list_bundles` left out of its list."""
+    sound = {info.model_id for info in listed}
     return sorted(folder.name for folder in bundle_folders(workspace) if folder.name not in sound)
 
 

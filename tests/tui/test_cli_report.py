@@ -14,8 +14,8 @@ from engine.outputs.report_words import ENGLISH
 from engine.workspace import Workspace
 from tests.engine.made_records import made_bundle, said
 from tui import cli
-from tui.commands.report import page_words
 from tui.i18n import set_language, texts
+from tui.report_words import page_words
 
 Run = Callable[..., tuple[int, str, str]]
 

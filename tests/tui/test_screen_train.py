@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +15,7 @@ from textual.widgets import Button, Collapsible, Input, Select, SelectionList, S
 
 from engine.events import Phase, Row
 from engine.features.weights import cache_folder
-from engine.jobs import client, lock
+from engine.jobs import client
 from engine.jobs.queue import device_of
 from engine.models.bundle import list_bundles
 from engine.models.catalog import FAMILIES
@@ -57,14 +57,9 @@ def device_taken() -> Iterator[None]:
     """Let every training wait in the queue: on a quick machine it would be over before a key reaches it."""
     place = cache_folder() / "devices" / device_of("train", {"model": "taste"})
     place.parent.mkdir(parents=True, exist_ok=True)
-    end = time.monotonic() + 60
-    while (handle := lock.take_file(place)) is None:  # the worker of an earlier test is leaving
-        assert time.monotonic() < end, "the device is never free"
-        time.sleep(0.05)
-    try:
+    with place.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # waits while the worker of an earlier test is leaving
         yield
-    finally:
-        os.close(handle)
 
 
 def curve_points(workspace: Workspace, job_id: str) -> int:

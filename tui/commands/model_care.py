@@ -121,8 +121,9 @@ def verify(
     if model is not None:
         chosen = [find_bundle(workspace, model, even_damaged=True)]
     else:
-        damaged = [find_bundle(workspace, name, even_damaged=True) for name in damaged_bundles(workspace)]
-        chosen = [*list_bundles(workspace), *damaged]
+        sound = list_bundles(workspace)
+        damaged = damaged_bundles(workspace, sound)
+        chosen = [*sound, *(find_bundle(workspace, name, even_damaged=True) for name in damaged)]
         if not chosen:
             find_bundle(workspace, "latest")  # says that there is none, and what to do
     found: list[dict[str, Any]] = []

@@ -65,7 +65,7 @@ def list_models(
 
     session = Session.of(context)
     everything = list_bundles(session.existing_workspace())
-    for model_id in damaged_bundles(session.workspace):
+    for model_id in damaged_bundles(session.workspace, everything):
         session.console.failure(model_id, t("cli.models.damaged", id=model_id))
     bundles = sorted_bundles(filtered_bundles(everything, text), sort, reverse)
     marked = default_model(session.workspace)

@@ -9,7 +9,8 @@ import typer
 
 from engine.errors import display_name
 from tui.help_pages import add_command
-from tui.i18n import language, t, texts
+from tui.i18n import t
+from tui.report_words import page_words
 from tui.session import Session
 
 
@@ -41,11 +42,3 @@ def report(
         session.console.json({"model_id": info.model_id, "path": str(written), "bytes": size})
         return
     session.console.line(t("report.written", path=display_name(written), size=f"{size / 1000:.0f} kB"))
-
-
-def page_words() -> dict[str, str]:
-    """Return the page's words in the present language, for `engine.outputs.report.write_report`."""
-    from engine.outputs.report_words import ENGLISH
-
-    known = texts(language())
-    return {key: known.get(template, template) for key, template in ENGLISH.items()} | {"language": language()}

@@ -248,7 +248,7 @@ class ModelActions(BaseScreen):
 
         def write(path: Path) -> str:
             from engine.outputs.report import write_report
-            from tui.commands.report import page_words
+            from tui.report_words import page_words
 
             return t("models.reported", path=display_name(write_report(self.workspace, info, path, page_words())))
 

@@ -141,7 +141,8 @@ class ModelsScreen(ModelActions):
         async def read() -> None:
             def listed() -> BundlesListed:
                 place = self.workspace
-                return BundlesListed(list_bundles(place), default_model(place), damaged_bundles(place))
+                found = list_bundles(place)
+                return BundlesListed(found, default_model(place), damaged_bundles(place, found))
 
             self.post_message(await asyncio.to_thread(listed))
 
