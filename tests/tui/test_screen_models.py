@@ -144,7 +144,7 @@ async def test_one_model_is_the_default_until_the_key_is_pressed_again(trained: 
 
 
 async def test_models_are_sorted_and_filtered(trained: Workspace) -> None:
-    other = a_second_model(trained)
+    a_second_model(trained)
     app = BeholderApp(trained, "en")
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(app, pilot, "my taste", "other")
@@ -158,7 +158,7 @@ async def test_models_are_sorted_and_filtered(trained: Workspace) -> None:
         await wait_for(pilot, lambda: shown() == ["my taste"], "the filter's finding")
         await pilot.press("escape")
         await wait_for(pilot, lambda: len(shown()) == 2, "all of them")
-        assert isinstance(app.screen, ModelsScreen), other
+        assert isinstance(app.screen, ModelsScreen), "Escape left the filter, not the room"
 
 
 async def test_two_models_are_compared(trained: Workspace) -> None:

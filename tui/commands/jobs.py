@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from tui.help_pages import add_command, add_group
 from tui.i18n import say, t
 from tui.progress_line import ProgressLine, phase_name
 from tui.session import Session
+
+if TYPE_CHECKING:
+    from engine.jobs.client import JobState
 
 
 def register(app: typer.Typer) -> None:
@@ -136,11 +139,7 @@ def cancel(
     session = Session.of(context)
     workspace = session.existing_workspace()
     job_id = client.find_job(workspace, job).job_id
-    state = client.cancel(workspace, job_id)
-    if as_json:
-        session.console.json({"job_id": job_id, "state": state.value})
-        return
-    session.console.line(t("cli.jobs.cancelled", job=job_id, state=t(f"cli.state.{state.value}")))
+    _tell_state(session.console, job_id, client.cancel(workspace, job_id), as_json)
 
 
 def stop(
@@ -154,13 +153,17 @@ def stop(
     session = Session.of(context)
     workspace = session.existing_workspace()
     job_id = client.find_job(workspace, job).job_id
-    state = client.finish(workspace, job_id)
+    _tell_state(session.console, job_id, client.finish(workspace, job_id), as_json)
+
+
+def _tell_state(console: Console, job_id: str, state: JobState, as_json: bool) -> None:
+    """Say how a job stands that was asked to end; one that was asked to keep the best may live on for a while."""
     if as_json:
-        session.console.json({"job_id": job_id, "state": state.value})
+        console.json({"job_id": job_id, "state": state.value})
     elif state.alive:
-        session.console.line(t("training_cli.stop.asked", job=job_id))
+        console.line(t("training_cli.stop.asked", job=job_id))
     else:
-        session.console.line(t("cli.jobs.cancelled", job=job_id, state=t(f"cli.state.{state.value}")))
+        console.line(t("cli.jobs.cancelled", job=job_id, state=t(f"cli.state.{state.value}")))
 
 
 def resume(
