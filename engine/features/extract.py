@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from engine.features.runtime import Runtime, open_runtime
 from engine.storage import content_hash, disk_errors
 
 # What is computed between two looks at the stop check, and saved at once.
-_BATCH = 32
+BATCH = 32
 _SECONDS_BETWEEN_PROGRESS = 0.2
 
 
@@ -70,20 +72,30 @@ def embed(
         UsageError: unknown backbone. NeedMissing: its weights are not here, or the disk is full.
         DamagedFile: the weights are not this network's. Interrupted: `should_stop` said so.
     """
-    work = _Work(get_backbone(backbone) if isinstance(backbone, str) else backbone, weights, cache)
+    with Embedder(backbone, cache=cache, weights=weights) as embedder:
+        yield from embed_with(embedder, paths, should_stop=should_stop, clock=clock)
+
+
+def embed_with(
+    embedder: Embedder,
+    paths: Sequence[Path],
+    *,
+    should_stop: StopCheck = never_stop,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Progress | Notice | Embedded]:
+    """Compute the feature vectors of photos with a network that is held open; otherwise as `embed`."""
     started = said = clock()
     photos, done = iter(paths), 0
     yield Progress("features", 0, len(paths))
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
-        while batch := list(islice(photos, _BATCH)):
-            raise_if_stopped(should_stop)
-            for event in work.embed_batch(batch, pool):
-                yield event
-                done += isinstance(event, Embedded)
-            now = clock()
-            if now - said >= _SECONDS_BETWEEN_PROGRESS and done < len(paths):
-                said = now
-                yield _progress(done, len(paths), now - started)
+    while batch := list(islice(photos, BATCH)):
+        raise_if_stopped(should_stop)
+        for event in embedder.batch(batch):
+            yield event
+            done += isinstance(event, Embedded)
+        now = clock()
+        if now - said >= _SECONDS_BETWEEN_PROGRESS and done < len(paths):
+            said = now
+            yield _progress(done, len(paths), now - started)
     yield _progress(done, len(paths), clock() - started)
 
 
@@ -92,18 +104,48 @@ def _progress(done: int, total: int, seconds: float) -> Progress:
     return Progress("features", done, total, rate, (total - done) / rate if rate else None)
 
 
-class _Work:
-    """One embedding under way: the network is opened when the first photo needs it."""
+class Embedder:
+    """One backbone held open: its network is loaded at the first photo that needs it, and stays; a context manager.
 
-    def __init__(self, backbone: Backbone, weights: str, cache: FeatureCache | None) -> None:
-        self.backbone = backbone
+    Args:
+        backbone: the network, or its name.
+        cache: where vectors are kept; None keeps nothing. The caller closes it.
+        weights: as for `embed`.
+
+    Raises:
+        UsageError: unknown backbone. NeedMissing: its weights are not here.
+    """
+
+    def __init__(self, backbone: Backbone | str, *, cache: FeatureCache | None, weights: str = "default") -> None:
+        self.backbone = get_backbone(backbone) if isinstance(backbone, str) else backbone
         self.cache = cache
-        self.weights = backbone.find_weights(weights)
-        self.fingerprint = fingerprint(backbone, self.weights.digest)
-        self.runtime: Runtime | None = None
+        self.weights = self.backbone.find_weights(weights)
+        self.fingerprint = fingerprint(self.backbone, self.weights.digest)
+        self._runtime: Runtime | None = None
+        self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="decode")
 
-    def embed_batch(self, paths: Sequence[Path], pool: ThreadPoolExecutor) -> Iterator[Notice | Embedded]:
-        hashes = self._hashes(paths, pool)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+
+    def runtime(self) -> Generator[Notice, None, Runtime]:
+        """Return what runs the network, loaded now if it was not yet; notices on the way."""
+        if self._runtime is None:
+            for step in open_runtime(self.backbone, self.weights):
+                if isinstance(step, Notice):
+                    yield step
+                else:
+                    self._runtime = step
+        assert self._runtime is not None
+        return self._runtime
+
+    def batch(self, paths: Sequence[Path]) -> Iterator[Notice | Embedded]:
+        """Yield `Embedded` for each path, in order, with notices between; what was computed is saved."""
+        hashes = self._hashes(paths)
         found: dict[str, FloatArray | Message] = {}
         if self.cache is not None:
             good = [value for value in hashes if isinstance(value, str)]
@@ -114,14 +156,8 @@ class _Work:
             if isinstance(value, str) and value not in found
         }
         if missing:
-            if self.runtime is None:
-                for step in open_runtime(self.backbone, self.weights):
-                    if isinstance(step, Notice):
-                        yield step
-                    else:
-                        self.runtime = step
-            assert self.runtime is not None
-            found.update(self._compute(missing, self.runtime, pool))
+            runtime = yield from self.runtime()
+            found.update(self._compute(missing, runtime))
         if self.cache is not None:
             yield from self.cache.take_notices()
         for path, value in zip(paths, hashes, strict=True):
@@ -134,11 +170,11 @@ class _Work:
             else:
                 yield Embedded(path, result, value)
 
-    def _hashes(self, paths: Sequence[Path], pool: ThreadPoolExecutor) -> list[str | Message]:
+    def _hashes(self, paths: Sequence[Path]) -> list[str | Message]:
         keys = [_file_key(path) for path in paths]
         known = {} if self.cache is None else self.cache.hashes(key for key in keys if isinstance(key, tuple))
         fresh = {
-            key: pool.submit(_hash, path)
+            key: self._pool.submit(_hash, path)
             for path, key in zip(paths, keys, strict=True)
             if isinstance(key, tuple) and key not in known
         }
@@ -148,11 +184,9 @@ class _Work:
         both: dict[FileKey, str | Message] = {**known, **read}
         return [key if isinstance(key, Message) else both[key] for key in keys]
 
-    def _compute(
-        self, missing: dict[str, Path], runtime: Runtime, pool: ThreadPoolExecutor
-    ) -> dict[str, FloatArray | Message]:
+    def _compute(self, missing: dict[str, Path], runtime: Runtime) -> dict[str, FloatArray | Message]:
         found: dict[str, FloatArray | Message] = {}
-        decoding = {key: pool.submit(load_input, path, self.backbone.preprocess) for key, path in missing.items()}
+        decoding = {key: self._pool.submit(load_input, path, self.backbone.preprocess) for key, path in missing.items()}
 
         def pictures() -> Iterator[tuple[str, FloatArray]]:
             for key in missing:
