@@ -18,11 +18,13 @@ from engine.jobs.client import afollow, list_jobs
 from engine.workspace import Workspace
 from tui.dialogs.error import ErrorDialog
 from tui.faults import explained
+from tui.i18n import t
 from tui.key_order import KeyOrder
-from tui.messages import JobProgress, ScoreNews
+from tui.messages import CompanionChanged, JobProgress, ScoreNews
 from tui.screens.base import Work
 
 if TYPE_CHECKING:
+    from tui.companion import Companion
     from tui.picture_pool import PicturePool
     from tui.score_keeper import ScoreKeeper
 
@@ -46,6 +48,9 @@ class BackgroundApp(KeyOrder):
         self.job_events: dict[str, list[dict[str, Any]]] = {}
         self.job_progress: Signal[JobProgress] = Signal(self, "job_progress")
         self.score_news: Signal[ScoreNews] = Signal(self, "score_news")
+        self.companion_state: Signal[CompanionChanged] = Signal(self, "companion_state")
+        self.companion_news = CompanionChanged("off")
+        self._companion: Companion | None = None
         self._keeper: ScoreKeeper | None = None
         self._pictures: PicturePool | None = None
 
@@ -107,12 +112,30 @@ class BackgroundApp(KeyOrder):
             self._pictures = PicturePool(partial(explained, self.workspace))
         return self._pictures
 
+    @property
+    def companion(self) -> Companion:
+        """The process that holds a model warm; it is started at the first question."""
+        if self._companion is None:
+            from tui.companion import Companion
+
+            self._companion = Companion(self.workspace, self.post_message)
+        return self._companion
+
+    @on(CompanionChanged)
+    def _tell_companion_state(self, news: CompanionChanged) -> None:
+        self.companion_news = news
+        self.companion_state.publish(news)
+        if news.state == "restarted":
+            self.notify(t("companion.restarted", reason=news.reason), severity="warning", markup=False)
+
     @on(ScoreNews)
     def _tell_score_news(self, news: ScoreNews) -> None:
         self.score_news.publish(news)
 
     async def on_unmount(self) -> None:
-        """Draw no more pictures; wait until every score that was given is written."""
+        """Draw no more pictures; end the companion; wait until every score that was given is written."""
+        if self._companion is not None:
+            await self._companion.aclose()
         if self._pictures is not None:
             self._pictures.close()
         if self._keeper is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from textual.message import Message
 
@@ -23,3 +23,17 @@ class JobProgress(Message):
 
 class ScoreNews(Message):
     """What the thread that keeps the scores has to tell; see `tui.score_keeper` for the kinds."""
+
+
+@dataclass
+class CompanionChanged(Message):
+    """How the process that holds a model warm stands now; see `tui.companion`.
+
+    Args:
+        state: ``starting`` until it can answer; ``ready``; ``restarted``: it can answer again after it had died;
+            ``failed``: it died three times in a minute, or can't be started; ``off`` before and after.
+        reason: why it died, in the present language; empty where it did not.
+    """
+
+    state: Literal["off", "starting", "ready", "restarted", "failed"]
+    reason: str = ""

@@ -160,7 +160,7 @@ def _launch(workspace: Workspace, folder: Path, handle: int, command: Sequence[s
                 stdout=log,
                 stderr=log,
                 cwd=workspace.root,
-                env=_environment(os.environ),
+                env=child_environment(os.environ),
                 close_fds=True,
                 pass_fds=[handle],
                 start_new_session=True,
@@ -176,7 +176,8 @@ def _launch(workspace: Workspace, folder: Path, handle: int, command: Sequence[s
     threading.Thread(target=process.wait, name=f"reap-{folder.name}", daemon=True).start()
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that a face starts: of the face's own code, and without its terminal."""
     kept = {key: value for key, value in environ.items() if key not in _TERMINAL_NOISE}
     kept |= {"TERM": "dumb", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     kept["PYTHONIOENCODING"] = "utf-8:backslashreplace"

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from engine.errors import display_name
 from tui.i18n import t
 from tui.keymap import AREAS
-from tui.messages import JobProgress
+from tui.messages import CompanionChanged, JobProgress
 from tui.paths import shown_path
 
 if TYPE_CHECKING:
@@ -39,16 +39,21 @@ class RoomTab(Static):
 
 
 class JobBar(Static):
-    """The newest running job and how far it is; empty when nothing runs."""
+    """The newest running job and how far it is; else what there is to say of the process that predicts."""
 
     def on_mount(self) -> None:
         """Show the jobs as they are, and follow them."""
         app = cast("BeholderApp", self.app)
         app.job_progress.subscribe(self, self.job_progressed)
+        app.companion_state.subscribe(self, self.companion_changed)
         self.redraw(app.job_events)
 
     def job_progressed(self, progress: JobProgress) -> None:
         """Redraw after news of any job."""
+        self.redraw(cast("BeholderApp", self.app).job_events)
+
+    def companion_changed(self, news: CompanionChanged) -> None:
+        """Redraw after the process that holds a model warm began, failed or is ready."""
         self.redraw(cast("BeholderApp", self.app).job_events)
 
     def redraw(self, jobs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -60,7 +65,17 @@ class JobBar(Static):
         # the last event counts: a job that was stopped may have been resumed
         running = [seen for seen in jobs.values() if not seen or seen[-1]["type"] not in _ENDINGS]
         is_short = self.app.size.width < _ROOMY
-        self.update(Text(job_line(running[-1], len(running), short=is_short) if running else ""))
+        idle = companion_line(cast("BeholderApp", self.app).companion_news.state, short=is_short)
+        self.update(Text(job_line(running[-1], len(running), short=is_short) if running else idle))
+
+
+def companion_line(state: str, *, short: bool = False) -> str:
+    """Return what there is to say of the process that holds a model warm: nothing while all is well."""
+    if state == "starting":
+        return t("companion.starting_short") if short else t("companion.starting")
+    if state == "failed":
+        return t("companion.failed_short") if short else t("companion.failed")
+    return ""
 
 
 def job_line(seen: Sequence[Mapping[str, Any]], running: int, *, short: bool = False) -> str:
