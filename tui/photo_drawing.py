@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tui.pixels.picture import Picture, Way, encoded
 Stamp = tuple[int, int]
 """Time of the last change (ns) and bytes of a file: another one means another picture."""
 
+Paint = Callable[[Image.Image], Image.Image]
+"""Draws something over a photo, as a picture of the same size; hashable, and equal ones paint the same."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -32,6 +36,7 @@ class Request:
         few_colours: save bytes on a slow line.
         palette: use the 256-colour palette, for terminals that know no other colours.
         pixels: how to draw real pixels over the cells; None: cells alone.
+        paint: drawn over the photo; not where only a part of it is seen.
     """
 
     path: Path
@@ -42,6 +47,7 @@ class Request:
     few_colours: bool = False
     palette: bool = False
     pixels: Way | None = None
+    paint: Paint | None = None
 
     @property
     def dots(self) -> Size:
@@ -126,9 +132,13 @@ def draw(request: Request, full: FullSize, known: Stamp | None = None) -> Drawin
 
 
 def _whole(request: Request) -> list[Strip]:
-    image = open_image(request.path, target=(4 * request.columns, 8 * request.rows))
+    image = _painted(request, open_image(request.path, target=(4 * request.columns, 8 * request.rows)))
     half_cells = fitted(image.size, request.columns, request.rows)
     return cell_strips(image, half_cells, request.cells, few_colours=request.few_colours, palette=request.palette)
+
+
+def _painted(request: Request, image: Image.Image) -> Image.Image:
+    return image if request.paint is None else request.paint(image)
 
 
 def _zoomed(request: Request, image: Image.Image) -> list[Strip]:
@@ -149,7 +159,7 @@ def _pixels(request: Request, way: Way, full: FullSize, stamp: Stamp) -> tuple[P
         image = full.read(request.path, stamp)
         part = image.crop(box(request.view, image.size, request.dots))
     else:
-        part = open_image(request.path, target=request.dots)
+        part = _painted(request, open_image(request.path, target=request.dots))
         scale = fitting(part.size, request.dots)
     wide, high = (
         max(min(round(length * scale), room), 1) for length, room in zip(part.size, request.dots, strict=True)

@@ -47,13 +47,19 @@ def read_events(workspace: Workspace, job_id: str, offset: int = 0) -> tuple[lis
     return read_lines(job_folder(workspace, job_id) / EVENTS_NAME, offset)
 
 
-def read_rows(workspace: Workspace, job_id: str, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_rows(workspace: Workspace, job_id: str, offset: int = 0, most: int = -1) -> tuple[list[dict[str, Any]], int]:
     """Return the rows that a prediction job has written from a byte offset on, and the offset to go on from.
+
+    Args:
+        workspace: the job's workspace.
+        job_id: the whole id.
+        offset: where to begin, in bytes.
+        most: about how many bytes to read at once; below 0: all.
 
     Raises:
         NotFound: there is no such job.
     """
-    return read_lines(job_folder(workspace, job_id) / ROWS_NAME, offset)
+    return read_lines(job_folder(workspace, job_id) / ROWS_NAME, offset, most)
 
 
 def log_text(workspace: Workspace, job_id: str) -> str:

@@ -175,10 +175,15 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_lines(path: Path, offset: int = 0, most: int = -1) -> tuple[list[dict[str, Any]], int]:
     """Return the JSON objects from a byte offset on, and the offset to go on from.
 
     An unfinished last line is left for the next call; a damaged line is skipped; a missing file is empty.
+
+    Args:
+        path: the file.
+        offset: where to begin, in bytes.
+        most: about how many bytes to read, so that a long file can be taken in piece by piece; below 0: all.
 
     Raises:
         BeholderError: the file is there but can't be read.
@@ -187,7 +192,9 @@ def read_lines(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         try:
             with path.open("rb") as lines:
                 lines.seek(offset)
-                data = lines.read()
+                data = lines.read(most)
+                if most >= 0:
+                    data += lines.readline()
         except FileNotFoundError:
             return [], offset
     whole = data[: data.rfind(b"\n") + 1]

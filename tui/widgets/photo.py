@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -23,7 +23,7 @@ from engine.images import ImageInfo
 from tui.changed_cells import changed_regions
 from tui.i18n import say, t
 from tui.photo_cells import Cells
-from tui.photo_drawing import Drawing, FullSize, Request, draw
+from tui.photo_drawing import Drawing, FullSize, Paint, Request, draw
 from tui.photo_view import WHOLE, View, moved, zoomed
 from tui.picture_pool import PictureReady, Wish
 from tui.picture_strip import JoinedStrip, is_plain
@@ -77,6 +77,7 @@ class Photo(Widget):
         self._path: Path | None = None
         self._neighbours: tuple[Path, ...] = ()
         self._view = WHOLE
+        self._paint: Paint | None = None
         self._wanted: Request | None = None
         self._shown: Request | None = None
         self._drawing: Drawing | None = None
@@ -132,6 +133,12 @@ class Photo(Widget):
             self._full.clear()
         self._path, self._neighbours = path, tuple(neighbours)
         self._ask()
+
+    def paint(self, paint: Paint | None) -> None:
+        """Draw something over the photo from now on, or nothing; not while only a part of it is seen."""
+        if paint != self._paint:
+            self._paint = paint
+            self._ask()
 
     def zoom(self, step: int) -> None:
         """Go some steps nearer, up to 100 % (one pixel of the photo on each half cell); or farther, if negative."""
@@ -217,6 +224,8 @@ class Photo(Widget):
             self._put(None, None)
             return
         self._wanted = self._request(self._path, self._view)
+        if self._paint is not None and self._view == WHOLE:
+            self._wanted = replace(self._wanted, paint=self._paint)
         if self._wanted in self._kept:
             self._put(self._wanted, self._kept[self._wanted])
         near = [self._request(path) for path in self._neighbours]
