@@ -144,10 +144,11 @@ class Words:
 
     Args:
         words: key → template; English where a key is missing.
+        english: the page's own words; those of the report.
     """
 
-    def __init__(self, words: Mapping[str, str]) -> None:
-        self._words = {**ENGLISH, **words}
+    def __init__(self, words: Mapping[str, str], english: Mapping[str, str] = ENGLISH) -> None:
+        self._words = {**english, **words}
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the words of a key as text for HTML."""
