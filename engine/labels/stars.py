@@ -21,10 +21,14 @@ from engine.workspace import Scale
 
 STAR_SCALE = Scale(1, 5)
 
-_RATING = "{http://ns.adobe.com/xap/1.0/}Rating"
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}RDF"
-_DESCRIPTION = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
-_LIMIT = 16 << 20  # bytes; masks drawn in an editor make sidecars of some megabytes
+XMP_NAMESPACE = "http://ns.adobe.com/xap/1.0/"
+RDF_NAMESPACE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RATING = f"{{{XMP_NAMESPACE}}}Rating"
+RDF = f"{{{RDF_NAMESPACE}}}RDF"
+DESCRIPTION = f"{{{RDF_NAMESPACE}}}Description"
+SIDECAR_LIMIT = 16 << 20
+"""Bytes; masks drawn in an editor make sidecars of some megabytes."""
+
 _STEP = 16 << 10
 _LONGEST = 40  # characters of a rating
 
@@ -51,11 +55,11 @@ def read_stars(path: Path) -> Stars | None:
     Args:
         path: the photo.
     """
-    for sidecar in _sidecars(path):
+    for sidecar in find_sidecars(path):
         stars = _in_sidecar(sidecar)
         if stars is not None:
             return stars
-    return _in_photo(path)
+    return read_stars_inside(path)
 
 
 def parse_stars(path: Path, scale: Scale) -> ParsedScore:
@@ -73,26 +77,28 @@ def parse_stars(path: Path, scale: Scale) -> ParsedScore:
     return ParsedScore(star_score(stars.count, scale), stars.reason)
 
 
-def _sidecars(path: Path) -> list[Path]:
+def find_sidecars(path: Path) -> list[Path]:
+    """Return a photo's sidecars: ``IMG.jpg.xmp`` before ``IMG.xmp``; the suffix may be written large."""
     stem = path.name.rpartition(".")[0] or path.name
-    places = [path.with_name(f"{name}{suffix}") for name in (path.name, stem) for suffix in (".xmp", ".XMP")]
+    places = [path.with_name(f"{name}{suffix}") for name in (path.name, stem) for suffix in (".xmp", ".XMP", ".Xmp")]
     return [place for place in places if os.path.isfile(place)]  # noqa: PTH113 - Path's fails on names too long
 
 
 def _in_sidecar(path: Path) -> Stars | None:
     try:
         with path.open("rb") as data:
-            content = data.read(_LIMIT + 1)
+            content = data.read(SIDECAR_LIMIT + 1)
         rating = _xmp_rating(content)
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else None
         if cause:
             return Stars(None, Message("{file} can't be read: {cause}", {"file": path.name, "cause": cause}))
         return Stars(None, Message("{file} is damaged, or no XMP", {"file": path.name}))
-    return None if rating is None else _judged(rating, path.name)
+    return None if rating is None else judge_stars(rating, path.name)
 
 
-def _in_photo(path: Path) -> Stars | None:
+def read_stars_inside(path: Path) -> Stars | None:
+    """Return the star rating that stands in the photo itself, sidecars aside, or None where there is none."""
     try:
         packet, tag = read_rating_tags(path)
     except ImageError as error:
@@ -106,10 +112,16 @@ def _in_photo(path: Path) -> Stars | None:
         rating = str(tag)
     if rating is None:
         return Stars(None, Message("{file} is damaged, or no XMP", {"file": path.name})) if damaged else None
-    return _judged(rating, path.name)
+    return judge_stars(rating, path.name)
 
 
-def _judged(text: str, file: str) -> Stars:
+def judge_stars(text: str, file: str) -> Stars:
+    """Return what the text of a rating means.
+
+    Args:
+        text: as it was found.
+        file: name of the file that it stands in.
+    """
     try:
         count = float(text)
     except ValueError:
@@ -136,11 +148,11 @@ class _RatingFinder:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if self._depth == 0:
-            self._depth = int(tag == _RDF)
+            self._depth = int(tag == RDF)
             return
-        if self._depth == 1 and tag == _DESCRIPTION and self.rating is None:
-            self.rating = attributes.get(_RATING)
-        elif self._depth == 2 and tag == _RATING and self.rating is None:
+        if self._depth == 1 and tag == DESCRIPTION and self.rating is None:
+            self.rating = attributes.get(RATING)
+        elif self._depth == 2 and tag == RATING and self.rating is None:
             self._text = []
         self._depth += 1
 
@@ -151,7 +163,7 @@ class _RatingFinder:
     def end(self, tag: str) -> None:
         if self._depth:
             self._depth -= 1
-        if self._text is not None and tag == _RATING:
+        if self._text is not None and tag == RATING:
             self.rating, self._text = "".join(self._text).strip(), None
 
     def close(self) -> None:
@@ -168,11 +180,11 @@ def _xmp_rating(packet: bytes) -> str | None:
     parser: Any = DefusedXMLParser(target=finder, forbid_dtd=True)
     content = packet.rstrip(b"\0 \r\n\t")
     try:
-        for start in range(0, min(len(content), _LIMIT), _STEP):
+        for start in range(0, min(len(content), SIDECAR_LIMIT), _STEP):
             parser.feed(content[start : start + _STEP])
             if finder.rating is not None:
                 return finder.rating
-        if len(content) > _LIMIT:
+        if len(content) > SIDECAR_LIMIT:
             raise ValueError("too large")
         parser.close()
     except (ParseError, LookupError) as error:

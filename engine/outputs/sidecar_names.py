@@ -1,0 +1,70 @@
+"""Where a photo's sidecar lies, and whom it belongs to where two photos would share one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from engine.images import SUFFIXES
+from engine.labels.stars import find_sidecars
+from engine.natural_order import natural_key
+
+Naming = Literal["lightroom", "darktable"]
+"""``lightroom``: ``IMG.xmp``; ``darktable`` (and digiKam): ``IMG.jpg.xmp``."""
+
+# fmt: off
+CAMERA_SUFFIXES = frozenset(
+    {
+        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff",
+        ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf",
+        ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+    }
+)
+# fmt: on
+"""Endings of cameras' own formats: a sidecar named after the stem alone belongs to such a file first."""
+
+_OTHERS = SUFFIXES | CAMERA_SUFFIXES | {".heic", ".heif", ".hif"}
+
+
+def sidecar_of(photo: Path, naming: Naming) -> Path:
+    """Return a photo's sidecar: the one that is there, however its suffix is written, else the place for a new one."""
+    for found in find_sidecars(photo):
+        if named_after_file(found, photo) == (naming == "darktable"):
+            return found
+    stem = photo.name.rpartition(".")[0] or photo.name
+    return photo.with_name(f"{photo.name if naming == 'darktable' else stem}.xmp")
+
+
+def named_after_file(sidecar: Path, photo: Path) -> bool:
+    """Say whether a sidecar has its photo's whole name, suffix included, and so belongs to nobody else."""
+    return sidecar.name[: -len(".xmp")] == photo.name
+
+
+def sharers(photo: Path) -> list[str]:
+    """Return the names of other pictures beside a photo that share its stem: their ``IMG.xmp`` is the same file."""
+    stem = photo.name.rpartition(".")[0]
+    if not stem:
+        return []
+    found = []
+    for suffix in sorted(_OTHERS):
+        # asking for each is quicker than listing a folder of a hundred thousand photos for each of them
+        for written in (suffix, suffix.upper(), suffix.capitalize()):
+            other = photo.with_name(stem + written)
+            if other.name != photo.name and os.path.isfile(other) and not _same_file(other, photo):  # noqa: PTH113
+                found.append(other.name)
+    return found
+
+
+def owner_of_stem(photo: Path) -> str:
+    """Return the name of the picture to which ``IMG.xmp`` belongs: a camera's own format before others."""
+    names = [photo.name, *sharers(photo)]
+    return min(names, key=lambda name: (os.path.splitext(name)[1].lower() not in CAMERA_SUFFIXES, natural_key(name)))  # noqa: PTH122
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Say whether two names are one entry of a file system that takes capitals and small letters as one."""
+    try:
+        return one.name.casefold() == other.name.casefold() and one.samefile(other)
+    except OSError:
+        return False
