@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from engine.errors import BeholderError, Message
+from engine.errors import Message
 from engine.events import Notice, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.features.backbones import Backbone, fingerprint, get_backbone
+from engine.features.batches import BATCH, Batch, Embedded, Look, decoded, hash_of, look_at
 from engine.features.cache import FeatureCache, FileKey
 from engine.features.preprocess import FloatArray, load_input
 from engine.features.runtime import Runtime, open_runtime
-from engine.storage import content_hash, disk_errors
 
-# What is computed between two looks at the stop check, and saved at once.
-BATCH = 32
-_SECONDS_BETWEEN_PROGRESS = 0.2
+__all__ = ["BATCH", "Embedded", "Embedder", "embed", "embed_with"]
 
-
-@dataclass(frozen=True)
-class Embedded:
-    """One photo's feature vector, or why there is none.
-
-    Args:
-        path: the photo, as it was asked for.
-        vector: (backbone.width,) float32; None where it failed.
-        content_hash: SHA-256 of the file; empty where it can't be read.
-        error: the reason; None where there is a vector.
-    """
-
-    path: Path
-    vector: FloatArray | None
-    content_hash: str
-    error: Message | None = None
+SECONDS_BETWEEN_PROGRESS = 0.2
+_CACHED_BATCH = 256
+_MOST_LINKS = 20_000  # files with several names whose content is remembered
 
 
 def embed(
@@ -85,23 +68,31 @@ def embed_with(
 ) -> Iterator[Progress | Notice | Embedded]:
     """Compute the feature vectors of photos with a network that is held open; otherwise as `embed`."""
     started = said = clock()
-    photos, done = iter(paths), 0
+    done = 0
     yield Progress("features", 0, len(paths))
-    while batch := list(islice(photos, BATCH)):
-        raise_if_stopped(should_stop)
-        for event in embedder.batch(batch):
+    for event in embedder.stream(paths, should_stop=should_stop):
+        if isinstance(event, Notice):
             yield event
-            done += isinstance(event, Embedded)
+            continue
+        yield from event
+        done += len(event)
         now = clock()
-        if now - said >= _SECONDS_BETWEEN_PROGRESS and done < len(paths):
+        if now - said >= SECONDS_BETWEEN_PROGRESS and done < len(paths):
             said = now
-            yield _progress(done, len(paths), now - started)
-    yield _progress(done, len(paths), clock() - started)
+            yield progress(done, len(paths), now - started)
+    yield progress(done, len(paths), clock() - started)
 
 
-def _progress(done: int, total: int, seconds: float) -> Progress:
-    rate = done / seconds if seconds > 0 and done else None
-    return Progress("features", done, total, rate, (total - done) / rate if rate else None)
+def progress(done: int, total: int | None, seconds: float, *, before: int = 0) -> Progress:
+    """Return how far the photos are.
+
+    Args:
+        done: photos done. total: photos in all; None while unknown.
+        seconds: how long it took so far.
+        before: how many of those done took no time, because they had been done earlier.
+    """
+    rate = (done - before) / seconds if seconds > 0 and done > before else None
+    return Progress("features", done, total, rate, None if rate is None or total is None else (total - done) / rate)
 
 
 class Embedder:
@@ -122,6 +113,8 @@ class Embedder:
         self.weights = self.backbone.find_weights(weights)
         self.fingerprint = fingerprint(self.backbone, self.weights.digest)
         self._runtime: Runtime | None = None
+        self._size = BATCH
+        self._links: dict[tuple[int, ...], str] = {}
         self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="decode")
 
     def __enter__(self) -> Self:
@@ -130,7 +123,7 @@ class Embedder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown()
+        self._pool.shutdown(cancel_futures=True)
 
     def runtime(self) -> Generator[Notice, None, Runtime]:
         """Return what runs the network, loaded now if it was not yet; notices on the way."""
@@ -145,87 +138,138 @@ class Embedder:
 
     def batch(self, paths: Sequence[Path]) -> Iterator[Notice | Embedded]:
         """Yield `Embedded` for each path, in order, with notices between; what was computed is saved."""
-        hashes = self._hashes(paths)
-        found: dict[str, FloatArray | Message] = {}
-        if self.cache is not None:
-            good = [value for value in hashes if isinstance(value, str)]
-            found.update(self.cache.get_many(good, self.fingerprint, self.backbone.width))
-        missing = {
-            value: path
-            for path, value in zip(paths, hashes, strict=True)
-            if isinstance(value, str) and value not in found
-        }
-        if missing:
-            runtime = yield from self.runtime()
-            found.update(self._compute(missing, runtime))
-        if self.cache is not None:
-            yield from self.cache.take_notices()
-        for path, value in zip(paths, hashes, strict=True):
-            if isinstance(value, Message):
-                yield Embedded(path, None, "", value)
-                continue
-            result = found[value]
-            if isinstance(result, Message):
-                yield Embedded(path, None, value, result)
+        for event in self.stream(paths):
+            if isinstance(event, Notice):
+                yield event
             else:
-                yield Embedded(path, result, value)
+                yield from event
 
-    def _hashes(self, paths: Sequence[Path]) -> list[str | Message]:
-        keys = [_file_key(path) for path in paths]
-        known = {} if self.cache is None else self.cache.hashes(key for key in keys if isinstance(key, tuple))
-        fresh = {
-            key: self._pool.submit(_hash, path)
-            for path, key in zip(paths, keys, strict=True)
-            if isinstance(key, tuple) and key not in known
-        }
-        read = {key: future.result() for key, future in fresh.items()}
-        if self.cache is not None:
+    def stream(
+        self, photos: Iterable[Path | Embedded | None], *, should_stop: StopCheck = never_stop
+    ) -> Iterator[Notice | list[Embedded]]:
+        """Compute vectors of however many photos; while one batch is computed, the next is read and decoded.
+
+        Args:
+            photos: taken as they are needed, two batches at most; an `Embedded` goes through as it is. None says that
+                the next photo may take a while, so that what there is should not wait for it.
+            should_stop: asked before each batch; what was computed by then is saved.
+
+        Yields:
+            The photos in order, up to `BATCH` that had to be computed at a time; notices between.
+
+        Raises:
+            NeedMissing: the disk is full. DamagedFile: the weights are not this network's.
+            Interrupted: `should_stop` said so.
+        """
+        source = iter(photos)
+        raise_if_stopped(should_stop)
+        batch = self._next_batch(source)
+        while batch is not None:
+            raise_if_stopped(should_stop)
+            ahead = self._next_batch(source)
+            self._look_up(batch)
+            for part in batch.parts():
+                raise_if_stopped(should_stop)
+                missing = {key: path for key, path in part.missing() if key not in batch.found}
+                if missing:
+                    runtime = yield from self.runtime()
+                    self._compute(batch, missing, runtime, ahead)
+                if self.cache is not None and self.cache.notices:
+                    yield from self.cache.take_notices()
+                if done := batch.embedded(part):
+                    yield done
+            batch = ahead
+
+    def _next_batch(self, source: Iterator[Path | Embedded | None]) -> Batch | None:
+        """Take further photos and begin to read them; None at the end, an empty batch in a pause."""
+        items: list[Path | Embedded] = []
+        for item in source:
+            if item is None:
+                break
+            items.append(item)
+            if len(items) >= self._size:
+                break
+        else:
+            if not items:
+                return None
+        return self._begin(items)
+
+    def _begin(self, items: list[Path | Embedded]) -> Batch:
+        """Find the content hashes that are known, and have the others computed."""
+        looks = [item if isinstance(item, Embedded) else look_at(item) for item in items]
+        batch = Batch(items, looks)
+        unknown = [look.key for look in looks if isinstance(look, Look) and self._linked_hash(look, batch) is None]
+        if self.cache is not None and unknown:
+            batch.hashes.update(self.cache.hashes(unknown))
+        first: dict[tuple[int, ...], FileKey] = {}
+        for look in looks:
+            if not isinstance(look, Look) or look.key in batch.hashes:
+                continue
+            # Of several links to one file the first is read.
+            same = first.setdefault(look.inode, look.key) if look.inode is not None else look.key
+            if same == look.key and look.key not in batch.reading:
+                batch.reading[look.key] = self._pool.submit(hash_of, Path(os.fsdecode(look.key[0])))
+            elif same != look.key:
+                batch.links[look.key] = same
+        return batch
+
+    def _linked_hash(self, look: Look, batch: Batch) -> str | None:
+        known = self._links.get(look.inode) if look.inode is not None else None
+        if known is not None:
+            batch.hashes[look.key] = known
+        return known
+
+    def _look_up(self, batch: Batch) -> None:
+        """Take what is known of a batch's photos, and begin to decode the others; again does no harm."""
+        if batch.looked_up:
+            return
+        batch.looked_up = True
+        read = {key: future.result() for key, future in batch.reading.items()}
+        if self.cache is not None and read:
             self.cache.put_hashes({key: value for key, value in read.items() if isinstance(value, str)})
-        both: dict[FileKey, str | Message] = {**known, **read}
-        return [key if isinstance(key, Message) else both[key] for key in keys]
+        batch.hashes.update(read)
+        batch.hashes.update({key: read[same] for key, same in batch.links.items()})
+        for look in batch.looks:
+            if isinstance(look, Look) and look.inode is not None:
+                value = batch.hashes[look.key]
+                if isinstance(value, str):
+                    self._links[look.inode] = value
+        for _ in range(len(self._links) - _MOST_LINKS):
+            self._links.pop(next(iter(self._links)))
+        wanted = [value for value in batch.hashes.values() if isinstance(value, str)]
+        if self.cache is not None and wanted:
+            batch.found.update(self.cache.get_many(wanted, self.fingerprint, self.backbone.width))
+        parts = batch.parts()
+        self._size = BATCH if len(parts) > 1 or any(True for part in parts for _ in part.missing()) else _CACHED_BATCH
+        if parts:
+            self._decode(batch, dict(parts[0].missing()))
 
-    def _compute(self, missing: dict[str, Path], runtime: Runtime) -> dict[str, FloatArray | Message]:
-        found: dict[str, FloatArray | Message] = {}
-        decoding = {key: self._pool.submit(load_input, path, self.backbone.preprocess) for key, path in missing.items()}
+    def _decode(self, batch: Batch, photos: dict[str, Path]) -> None:
+        for key, path in photos.items():
+            if key not in batch.decoding and key not in batch.found:
+                batch.decoding[key] = self._pool.submit(load_input, path, self.backbone.preprocess)
+
+    def _compute(self, batch: Batch, missing: dict[str, Path], runtime: Runtime, ahead: Batch | None) -> None:
+        self._decode(batch, missing)
 
         def pictures() -> Iterator[tuple[str, FloatArray]]:
             for key in missing:
-                picture = _decoded(decoding.pop(key))
+                picture = decoded(batch.decoding.pop(key))
+                if ahead is not None and ahead.is_read():
+                    self._look_up(ahead)  # so that its photos are decoded while the network works
                 if isinstance(picture, Message):
-                    found[key] = picture
+                    batch.found[key] = picture
                 else:
                     yield key, picture
 
         try:
             vectors = runtime.run(pictures())
-        finally:
-            for future in decoding.values():
+        except BaseException:
+            for future in [*batch.decoding.values(), *(ahead.decoding.values() if ahead else ())]:
                 future.cancel()
+            raise
         good = {key: vector for key, vector in vectors.items() if np.isfinite(vector).all()}
         if self.cache is not None:
             self.cache.put_many(good, self.fingerprint)
         strange = Message("The network's output for it is not a number.")
-        return {**found, **dict.fromkeys(vectors, strange), **good}
-
-
-def _file_key(path: Path) -> FileKey | Message:
-    try:
-        with disk_errors(path):
-            state = path.stat()
-    except BeholderError as error:
-        return error.message
-    return os.fsencode(path.absolute()), state.st_size, state.st_mtime_ns
-
-
-def _hash(path: Path) -> str | Message:
-    try:
-        return content_hash(path)
-    except BeholderError as error:
-        return error.message
-
-
-def _decoded(future: Future[FloatArray]) -> FloatArray | Message:
-    try:
-        return future.result()
-    except BeholderError as error:
-        return error.message
+        batch.found.update({**dict.fromkeys(vectors, strange), **good})

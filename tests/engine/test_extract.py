@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from engine.errors import Interrupted, NeedMissing, UsageError
+from engine.errors import Interrupted, Message, NeedMissing, UsageError
 from engine.events import Notice, Progress
+from engine.features import batches
 from engine.features.cache import FeatureCache
-from engine.features.extract import Embedded, embed
+from engine.features.extract import BATCH, Embedded, Embedder, embed
 
 WIDTH = 3584
 
@@ -62,12 +64,19 @@ def test_progress_ends_at_all_of_them(tmp_path: Path) -> None:
 
 
 def test_progress_is_said_at_most_five_times_a_second(tmp_path: Path) -> None:
-    paths = [photo(tmp_path / "a.png", 1)] * 320
-    ticks = iter(number * 0.05 for number in range(1000))
+    paths = [photo(tmp_path / "a.png", 1)] * 3200
+    ticks = [0.0]
+
+    def clock() -> float:
+        ticks.append(ticks[-1] + 0.05)
+        return ticks[-1]
+
     with FeatureCache(tmp_path / "features.sqlite") as cache:
-        events = list(embed(paths, "efficientnet_lite0", cache=cache, clock=lambda: next(ticks)))
-    # Ten batches of 0.05 s: the first, one after every fourth, the last.
-    assert [event.done for event in events if isinstance(event, Progress)] == [0, 128, 256, 320]
+        events = list(embed(paths, "efficientnet_lite0", cache=cache, clock=clock))
+    done = [event.done for event in events if isinstance(event, Progress)]
+    assert (done[0], done[-1]) == (0, 3200)
+    assert done == sorted(set(done))
+    assert 2 < len(done) <= 3 + ticks[-1] / 0.2
 
 
 def test_what_is_cached_needs_no_network_and_no_decoding(tmp_path: Path) -> None:
@@ -166,3 +175,67 @@ def test_an_unknown_backbone_is_refused() -> None:
 
 def test_no_photos_are_no_work() -> None:
     assert embedded([], None) == []
+
+
+def test_several_links_to_a_file_are_read_once_and_a_changed_one_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = batches.content_hash
+    monkeypatch.setattr(batches, "content_hash", lambda path: read.append(path.name) or real(path))
+    first = photo(tmp_path / "a.png", 1)
+    for name in "bcd":
+        (tmp_path / f"{name}.png").hardlink_to(first)
+    paths = [tmp_path / f"{name}.png" for name in "abcd"]
+    with FeatureCache(tmp_path / "features.sqlite") as cache, Embedder("efficientnet_lite0", cache=cache) as embedder:
+        one = list(embedder.batch(paths[:2]))
+        two = list(embedder.batch(paths[2:]))
+        assert read == ["a.png"]
+        assert len({item.content_hash for item in [*one, *two] if isinstance(item, Embedded)}) == 1
+        with first.open("ab") as out:
+            out.write(b"more")
+        (again,) = (item for item in embedder.batch([paths[3]]) if isinstance(item, Embedded))
+    assert read == ["a.png", "d.png"]
+    assert again.content_hash != one[-1].content_hash
+
+
+def test_a_pipe_and_a_folder_are_no_photos_and_hold_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = embedded([tmp_path / "pipe.jpg", tmp_path, Path("a\0b.jpg")], None)
+    assert [item.vector for item in found] == [None] * 3
+    assert all(item.error for item in found)
+
+
+def test_a_pause_lets_out_what_there_is_and_what_is_done_goes_through(tmp_path: Path) -> None:
+    paths = [photo(tmp_path / f"{number}.png", number) for number in range(3)]
+    ready = Embedded(Path("other.jpg"), None, "", Message("gone"))
+    taken: list[object] = []
+
+    def source() -> Iterator[Path | Embedded | None]:
+        for item in (paths[0], ready, None, None, paths[1], None, paths[2]):
+            taken.append(item)
+            yield item
+
+    with Embedder("efficientnet_lite0", cache=None) as embedder:
+        seen = []
+        for event in embedder.stream(source()):
+            assert isinstance(event, list)
+            seen.append([item.path for item in event])
+            assert len(taken) <= 3 + 2 * len(seen)  # not more is taken than the next batch
+    assert seen == [[paths[0], ready.path], [paths[1]], [paths[2]]]
+
+
+def test_what_is_new_is_computed_in_small_parts_behind_a_long_run_of_known_photos(tmp_path: Path) -> None:
+    known = photo(tmp_path / "known.png", 1)
+    new = [photo(tmp_path / f"{number}.png", number, (32, 32)) for number in range(2, 42)]
+    with FeatureCache(tmp_path / "features.sqlite") as cache, Embedder("efficientnet_lite0", cache=cache) as embedder:
+        asked = [known] * 600 + [path for pair in zip(new, [known] * 40, strict=True) for path in pair]
+        sizes, found = [], []
+        for event in embedder.stream(asked):
+            assert isinstance(event, list)
+            sizes.append(len(event))
+            found += event
+    assert [item.path for item in found] == asked
+    assert all(item.vector is not None for item in found)
+    assert max(sizes) > 2 * BATCH
+    assert len({item.content_hash for item in found}) == 41

@@ -1,0 +1,144 @@
+"""Photos on their way to a vector: looked at, read, looked up, decoded; batch by batch."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.errors import BeholderError, Message
+from engine.features.cache import FileKey
+from engine.features.preprocess import FloatArray
+from engine.storage import content_hash, disk_error
+
+# What is computed between two looks at the stop check, and saved at once.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One photo's feature vector, or why there is none.
+
+    Args:
+        path: the photo, as it was asked for.
+        vector: (backbone.width,) float32; None where it failed.
+        content_hash: SHA-256 of the file; empty where it can't be read.
+        error: the reason; None where there is a vector.
+    """
+
+    path: Path
+    vector: FloatArray | None
+    content_hash: str
+    error: Message | None = None
+
+
+class Look(NamedTuple):
+    """What a look at a photo's file shows: its key, and of a file with several names which file it is."""
+
+    key: FileKey
+    inode: tuple[int, ...] | None
+
+
+@dataclass
+class Batch:
+    """Photos on their way: read, looked up, decoded, computed."""
+
+    items: list[Path | Embedded]
+    looks: list[Look | Message | Embedded]
+    hashes: dict[FileKey, str | Message] = field(default_factory=dict)
+    reading: dict[FileKey, Future[str | Message]] = field(default_factory=dict)
+    links: dict[FileKey, FileKey] = field(default_factory=dict)
+    found: dict[str, FloatArray | Message] = field(default_factory=dict)
+    decoding: dict[str, Future[FloatArray]] = field(default_factory=dict)
+    looked_up: bool = False
+
+    def is_read(self) -> bool:
+        """Say whether all contents are known, so that looking them up waits for nothing."""
+        return all(future.done() for future in self.reading.values())
+
+    def parts(self) -> list[Part]:
+        """Return the batch in pieces in which no more than `BATCH` photos must be computed."""
+        parts: list[Part] = []
+        missing: set[str] = set()
+        start = 0
+        for place, look in enumerate(self.looks):
+            value = self.hashes[look.key] if isinstance(look, Look) else None
+            if isinstance(value, str) and value not in self.found:
+                if len(missing) == BATCH and value not in missing:
+                    parts.append(Part(self, start, place))
+                    start, missing = place, set()
+                missing.add(value)
+        return [*parts, Part(self, start, len(self.looks))] if self.looks else []
+
+    def embedded(self, part: Part) -> list[Embedded]:
+        """Return what became of the photos of a part, in order."""
+        done: list[Embedded] = []
+        for item, look in zip(self.items[part.start : part.end], self.looks[part.start : part.end], strict=True):
+            if isinstance(item, Embedded):
+                done.append(item)
+                continue
+            value = self.hashes[look.key] if isinstance(look, Look) else look
+            if isinstance(value, str):
+                result = self.found[value]
+                done.append(
+                    Embedded(item, None, value, result)
+                    if isinstance(result, Message)
+                    else Embedded(item, result, value)
+                )
+            else:
+                assert isinstance(value, Message)
+                done.append(Embedded(item, None, "", value))
+        return done
+
+
+class Part(NamedTuple):
+    """A piece of a batch."""
+
+    batch: Batch
+    start: int
+    end: int
+
+    def missing(self) -> Iterator[tuple[str, Path]]:
+        """Yield the content and the path of what must be computed."""
+        batch = self.batch
+        for place in range(self.start, self.end):
+            look, item = batch.looks[place], batch.items[place]
+            if isinstance(look, Look) and isinstance(item, Path):
+                value = batch.hashes[look.key]
+                if isinstance(value, str) and value not in batch.found:
+                    yield value, item
+
+
+def look_at(path: Path) -> Look | Message:
+    """Return what a photo's file is at the moment, or why it can't be read."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        return disk_error(error, path).message
+    except ValueError:
+        return Message("No file can have this name.")
+    if not stat.S_ISREG(state.st_mode):
+        return Message("It is not a file.")  # to read a pipe would take for ever
+    key = os.fsencode(path.absolute()), state.st_size, state.st_mtime_ns
+    several = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns) if state.st_nlink > 1 else None
+    return Look(key, several)
+
+
+def hash_of(path: Path) -> str | Message:
+    """Return a file's content hash, or why it can't be read."""
+    try:
+        return content_hash(path)
+    except BeholderError as error:
+        return error.message
+
+
+def decoded(future: Future[FloatArray]) -> FloatArray | Message:
+    """Return the picture that a thread has read, or why it could not."""
+    try:
+        return future.result()
+    except BeholderError as error:
+        return error.message
