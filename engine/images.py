@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from engine.camera_notes import DECODER_ERRORS, read_notes
+from engine import heic, raw_photos
+from engine.camera_notes import DECODER_ERRORS, notes_from, read_notes
+from engine.colours import to_rgb
 from engine.errors import ImageError, Message, NotFound, UsageError
+from engine.file_kinds import Kind, kind_of
 from engine.natural_order import natural_key
-from engine.storage import disk_error
+from engine.raw_notes import read_raw_notes
+from engine.storage import NotAFile, disk_error, open_regular
+from engine.tiff_quiet import keep_quiet
+from engine.tiff_tags import TagFile
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"})
+"""Pillow's decoders that are used; HEIC and RAW have readers of their own."""
+
+READABLE = "JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, HEIC, RAW"
+SUFFIXES = (
+    frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"})
+    | heic.SUFFIXES
+    | raw_photos.SUFFIXES
+)
 PIXEL_LIMIT = 200_000_000
 
 OnProblem = Callable[[Path, Message], None]
+PassOver = Callable[[os.DirEntry[str]], bool]
+"""Says of an entry of a folder whether it is to be left out."""
 
 Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT  # Pillow's own guard
 # What Pillow mutters about odd metadata would only blur a full-screen app.
@@ -29,6 +46,15 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 _RATING = 0x4746
 _ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +64,7 @@ class ImageInfo:
     Args:
         width: pixels, as the picture is shown (after EXIF rotation).
         height: pixels, as the picture is shown.
-        format: ``JPEG``, ``PNG`` and so on, by content.
+        format: ``JPEG``, ``PNG``, ``HEIF``, ``RAW`` and so on, by content.
         bytes: size of the file.
         modified: seconds since 1970.
         taken: local ISO time from EXIF, such as ``2024-05-01T12:00:00``.
@@ -63,7 +89,13 @@ def is_picture_name(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
 
 
-def find_images(folder: Path, *, recursive: bool = True, on_problem: OnProblem | None = None) -> Iterator[Path]:
+def find_images(
+    folder: Path,
+    *,
+    recursive: bool = True,
+    on_problem: OnProblem | None = None,
+    pass_over: Callable[[Path], PassOver | None] | None = None,
+) -> Iterator[Path]:
     """Yield the pictures of a folder in natural order: its own files first, then its folders.
 
     Hidden files and folders are left out; a folder that is reached twice through links is walked once.
@@ -72,6 +104,7 @@ def find_images(folder: Path, *, recursive: bool = True, on_problem: OnProblem |
         folder: where to look.
         recursive: whether to look into its folders.
         on_problem: called for each folder or file that had to be passed over, with the reason.
+        pass_over: called for each folder, before its entries are sorted; says which of them to leave out, if any.
 
     Raises:
         NotFound: there is no such folder.
@@ -88,21 +121,29 @@ def find_images(folder: Path, *, recursive: bool = True, on_problem: OnProblem |
         raise NotFound("There is no folder {path}.", remedy="Check the spelling of the path.", path=folder) from error
     except OSError as error:
         raise disk_error(error, folder) from error
-    return _walk(folder, (identity.st_dev, identity.st_ino), recursive, on_problem or _pass_over)
+    return _walk(folder, (identity.st_dev, identity.st_ino), recursive, on_problem or _say_nothing, pass_over)
 
 
-def _pass_over(path: Path, reason: Message) -> None:
+def _say_nothing(path: Path, reason: Message) -> None:
     """Do nothing: the caller did not ask for what was passed over."""
 
 
-def _walk(top: Path, identity: tuple[int, int], recursive: bool, on_problem: OnProblem) -> Iterator[Path]:
+def _walk(
+    top: Path,
+    identity: tuple[int, int],
+    recursive: bool,
+    on_problem: OnProblem,
+    pass_over: Callable[[Path], PassOver | None] | None,
+) -> Iterator[Path]:
     seen = {identity}
     waiting = [top]
     while waiting:
         folder = waiting.pop()
         try:
+            leave = None if pass_over is None else pass_over(folder)
             with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: natural_key(entry.name))
+                wanted = listing if leave is None else itertools.filterfalse(leave, listing)
+                entries = sorted(wanted, key=lambda entry: natural_key(entry.name))
         except OSError as error:
             on_problem(folder, disk_error(error, folder).message)
             continue
@@ -127,27 +168,21 @@ def _walk(top: Path, identity: tuple[int, int], recursive: bool, on_problem: OnP
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[Image.Image, os.stat_result]]:
-    """Open a picture lazily and turn everything that can go wrong into an `ImageError`."""
+def _file(path: Path) -> Iterator[tuple[BinaryIO, Kind, str]]:
+    """Open a file, say which reader it needs, and turn everything that can go wrong into an `ImageError`."""
     name = path.name or str(path)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError("{name} is not a file.", remedy="Give a picture file.", name=name)
-        if status.st_size == 0:
-            raise ImageError("{name} is empty.", remedy="Copy it again from where it came.", name=name)
-        with path.open("rb") as data, Image.open(data, formats=FORMATS) as image:
-            if image.width * image.height > PIXEL_LIMIT:
-                raise _too_large(name)
-            yield image, status
+        with open_regular(path) as data:
+            if os.fstat(data.fileno()).st_size == 0:
+                raise ImageError("{name} is empty.", remedy="Copy it again from where it came.", name=name)
+            yield data, kind_of(data), name
+    except NotAFile as error:
+        raise ImageError("{name} is not a file.", remedy="Give a picture file.", name=name) from error
     except Image.DecompressionBombError as error:
         raise _too_large(name) from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            "{name} is not a picture that can be read.",
-            remedy="These can: {formats}.",
-            name=name,
-            formats=", ".join(FORMATS),
+            "{name} is not a picture that can be read.", remedy="These can: {formats}.", name=name, formats=READABLE
         ) from error
     except FileNotFoundError as error:
         raise ImageError("There is no file {name}.", remedy="Check the spelling of the path.", name=name) from error
@@ -156,6 +191,10 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, os.stat_result]]:
     except MemoryError as error:
         raise _too_large(name) from error
     except DECODER_ERRORS as error:
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            raise ImageError(
+                "{name} is a link that leads in a circle.", remedy="Delete the link.", name=name
+            ) from error
         raise ImageError(
             "{name} is damaged or cut off.",
             remedy="Copy it again from where it came, or delete it.",
@@ -173,63 +212,74 @@ def _too_large(name: str) -> ImageError:
     )
 
 
+@contextlib.contextmanager
+def _picture(data: BinaryIO, kind: Kind, name: str) -> Iterator[Image.Image]:
+    """Open a picture that is no RAW, lazily."""
+    if kind == "tiff":
+        keep_quiet()
+        if TagFile(data).is_absurd():
+            raise OSError("tags claim more than the file holds")
+        data.seek(0)
+    with heic.open_heic(data, name) if kind == "heif" else Image.open(data, formats=FORMATS) as image:
+        if image.width * image.height > PIXEL_LIMIT:
+            raise _too_large(name)
+        yield image
+
+
+@contextlib.contextmanager
+def _raw(data: BinaryIO, name: str) -> Iterator[raw_photos.RawPhoto]:
+    with raw_photos.open_raw(data, name) as raw:
+        if raw.sensor_pixels > PIXEL_LIMIT:
+            raise _too_large(name)
+        yield raw
+
+
 def open_image(path: Path, *, target: tuple[int, int] | None = None) -> Image.Image:
-    """Decode a picture's first frame to 8-bit RGB, upright, transparency on white.
+    """Decode a picture's first frame to 8-bit RGB: sRGB, upright, transparency on white.
 
     Args:
         path: the file; its content decides the format, not its suffix.
-        target: (width, height) in pixels; a JPEG may be decoded smaller, but not below this. Much faster.
+        target: (width, height) in pixels; a picture may be decoded smaller, but not below this. Much faster for JPEG,
+            and for RAW, of which the camera's preview or half the resolution may do.
 
     Returns:
         A plain image in mode RGB.
 
     Raises:
-        ImageError: it is missing, unreadable, empty, not a picture, cut off, or above `PIXEL_LIMIT`.
+        ImageError: it is missing, unreadable, empty, not a picture, cut off, or above `PIXEL_LIMIT`; or it is HEIC or
+            RAW, and the package that reads these is not installed.
     """
-    with _opened(path) as (image, _):
-        if target is not None:
-            turned = _orientation(image) >= 5
-            image.draft("RGB", target[::-1] if turned else target)
-        image.load()
-        return _to_rgb(_upright(image))
+    with _file(path) as (data, kind, name):
+        if kind != "raw":
+            with _picture(data, kind, name) as image:
+                return _decoded(image, target, _orientation(image))
+        with _raw(data, name) as raw:
+            with contextlib.suppress(*DECODER_ERRORS):  # a damaged preview in a sound RAW photo
+                found = raw.preview(target)
+                if found is not None:
+                    with found[0] as preview:
+                        return _decoded(preview, target, found[1])
+            return raw.develop(target)
+
+
+def _decoded(image: Image.Image, target: tuple[int, int] | None, orientation: int) -> Image.Image:
+    """Decode an opened picture that lies in an EXIF orientation."""
+    if target is not None:
+        lying = target[::-1] if orientation >= 5 else target
+        image.draft("RGB", lying)
+    image.load()
+    # TIFF is turned by Pillow while it is loaded, and then forgets that it was
+    turn = None if image.format == "TIFF" else _TURNS.get(orientation)
+    return to_rgb(image if turn is None else image.transpose(turn), target)
 
 
 def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except DECODER_ERRORS:
         return 1  # damaged EXIF beside a sound picture
-    return value if isinstance(value, int) else 1
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except DECODER_ERRORS:
-        return image.copy()  # damaged EXIF beside a sound picture
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _to_eight_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        paper = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(paper, layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale gray of 16 or 32 bits, or floats, to 8 bits; the range comes from the type, else from the values."""
-    if image.mode.startswith("I;16"):
-        high = 65535.0
-        image = image.convert("I")
-    else:
-        largest = image.getextrema()[1]
-        assert isinstance(largest, int | float)
-        steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-        high = next((step for step in steps if largest <= step), float(largest))
-    return image.convert("F").point(lambda value: value * (255.0 / high) + 0.5).convert("L")
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def read_info(path: Path) -> ImageInfo:
@@ -238,11 +288,18 @@ def read_info(path: Path) -> ImageInfo:
     Raises:
         ImageError: as `open_image`, as far as the file's head shows it.
     """
-    with _opened(path) as (image, status):
-        width, height = image.size
-        if _orientation(image) >= 5:
-            width, height = height, width
-        return ImageInfo(width, height, _format(image), status.st_size, status.st_mtime, *read_notes(image))
+    with _file(path) as (data, kind, name):
+        status = os.fstat(data.fileno())
+        if kind == "raw":
+            with _raw(data, name) as raw:
+                size = raw.size
+            noted = read_raw_notes(data)
+            return ImageInfo(*size, "RAW", status.st_size, status.st_mtime, *notes_from(noted.tags, noted.exposure))
+        with _picture(data, kind, name) as image:
+            width, height = image.size
+            if _orientation(image) >= 5 and image.format != "TIFF":  # whose size Pillow gives upright
+                width, height = height, width
+            return ImageInfo(width, height, _format(image), status.st_size, status.st_mtime, *read_notes(image))
 
 
 def read_rating_tags(path: Path) -> tuple[bytes, object]:
@@ -251,13 +308,17 @@ def read_rating_tags(path: Path) -> tuple[bytes, object]:
     Raises:
         ImageError: as `open_image`, as far as the file's head shows it.
     """
-    with _opened(path) as (image, _):
-        packet = image.info.get("xmp") or b""
-        try:
-            rating = image.getexif().get(_RATING)
-        except DECODER_ERRORS:
-            rating = None  # damaged EXIF beside a sound picture
-        return packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "surrogatepass"), rating
+    with _file(path) as (data, kind, name):
+        if kind == "raw":
+            noted = read_raw_notes(data)
+            return noted.xmp, noted.rating
+        with _picture(data, kind, name) as image:
+            packet = image.info.get("xmp") or b""
+            try:
+                rating = image.getexif().get(_RATING)
+            except DECODER_ERRORS:
+                rating = None  # damaged EXIF beside a sound picture
+            return packet if isinstance(packet, bytes) else str(packet).encode("utf-8", "surrogatepass"), rating
 
 
 def _format(image: Image.Image) -> str:
