@@ -32,8 +32,7 @@ Pictures = tuple[Picture | None, Picture | None]
 def make_pictures(paths: Sequence[str], kept: Thumbnails, should_stop: StopCheck) -> Generator[Pictures, None, None]:
     """Yield the small and the large picture of each photo, in order; a few are made at a time, in threads.
 
-    A photo that can't be read has none; beyond the first `LARGE` photos there is no large one, nor where the
-    photo itself is small.
+    A photo that can't be read has none; beyond the first `LARGE` photos there is no large one.
 
     Raises:
         Interrupted: `should_stop` said so.
@@ -63,11 +62,9 @@ def _pictures(path: str, is_large: bool, kept: Thumbnails) -> Pictures:
     except ImageError:  # it is gone, or has changed since it was scored
         return None, None
     image.info.clear()
-    if max(image.size) <= SIDE:
-        return _jpeg(image, *_SMALL), None
     small = image.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return _jpeg(small, *_SMALL), _jpeg(image, *_LARGE)
+    return _jpeg(small, *_SMALL), _jpeg(image, *_LARGE) if is_large else None
 
 
 def _jpeg(image: Image.Image, qualities: Sequence[int], most: int) -> Picture:

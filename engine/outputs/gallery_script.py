@@ -15,7 +15,7 @@ const cards = [...list.children].map((item) => {
   const button = item.firstElementChild, data = button.dataset;
   return {item, button, score: +data.score, name: +data.name, width: +data.width, text: fold(data.text)};
 });
-let shown = [...cards], current = null;
+let shown = [...cards], current = null, viewed = null;
 
 function fold(text) { return text.normalize('NFKC').toLowerCase(); }
 
@@ -65,6 +65,7 @@ function goal(key) {
 
 function show(card) {
   offer(card);
+  viewed = card;
   const data = card.button.dataset, small = card.button.querySelector('img'), picture = byId('picture');
   picture.hidden = !small;
   if (small) { picture.src = data.large || small.src; picture.alt = small.alt; } else picture.removeAttribute('src');
@@ -121,7 +122,7 @@ document.addEventListener('keydown', (event) => {
   }
   if (field) {
     if (key === 'Escape') { if (field === search) { search.value = ''; arrange(); } go(current); }
-    if (key === 'Enter' && field !== sort) go(shown[0]);
+    if (key === 'Enter' && field !== sort) { event.preventDefault(); go(shown[0]); }
     return;
   }
   if (arrows.includes(key)) {
@@ -142,7 +143,8 @@ list.addEventListener('focusin', (event) => {
   const card = cards.find((one) => one.button === event.target);
   if (card) offer(card);
 });
-large.addEventListener('close', () => go(current));
+// the browser gives the focus back to where it was before, which may be another photo
+large.addEventListener('close', () => go(viewed));
 for (const dialog of [large, help]) {
   dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
 }

@@ -31,17 +31,19 @@ a{color:var(--accent)}
 button,select,input{font:inherit;color:inherit;background:var(--card);border:1px solid var(--line);
 border-radius:.375rem;padding:.3rem .6rem;min-height:2.25rem}
 button{cursor:pointer}
+button:disabled{opacity:.5;cursor:default}
+button[aria-pressed=true]{background:var(--accent);color:var(--paper)}
 .bar{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;
 margin:1rem -1.25rem;padding:.6rem 1.25rem;background:var(--paper);border-block:1px solid var(--rule)}
 .bar label{display:flex;gap:.5rem;align-items:center}
-.bar input[type=search]{width:12rem}
-.bar input[type=number]{width:6rem}
+.bar input[type=search]{width:9rem}
+.bar input[type=number]{width:5rem}
 .bar .count{margin-left:auto;color:var(--soft);font-variant-numeric:tabular-nums}
 html:not(.ready) .bar{display:none}
 .photos{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(46%,13rem),1fr));gap:1rem;
 list-style:none;margin:0;padding:0}
 .photo{display:block;width:100%;height:100%;padding:0 0 .6rem;text-align:left;overflow:hidden;
-border-color:var(--rule);border-radius:.5rem}
+border-color:var(--rule);border-radius:.5rem;scroll-margin:6rem 0 1rem}
 .photo img,.gone{display:block;width:100%;height:auto;aspect-ratio:4/3;object-fit:contain;background:var(--paper)}
 .gone{display:grid;place-items:center;padding:.75rem;text-align:center;color:var(--soft);font-size:.875rem}
 .photo .name,.photo .facts{display:block;padding:0 .7rem}
