@@ -13,6 +13,7 @@ from engine.features.backbones import Preprocess
 from engine.images import open_image
 
 FloatArray = NDArray[np.float32]
+Box = tuple[float, float, float, float]
 
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -69,20 +70,48 @@ def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
     return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
 
 
+def seen_part(width: int, height: int, how: Preprocess) -> Box:
+    """Return which part of a photo a network's input shows.
+
+    Args:
+        width: of the upright photo, in pixels. height: likewise.
+        how: the network's preprocessing.
+
+    Returns:
+        Left, top, right and bottom of the input, as shares of the photo; below 0 and above 1 where it is filled up.
+
+    >>> seen_part(600, 400, Preprocess("crop", 200, 200, "bilinear"))
+    (0.16666666666666666, 0.0, 0.8333333333333334, 1.0)
+    """
+    if how.kind == "aspect":
+        return 0.0, 0.0, 1.0, 1.0
+    if how.kind == "border":
+        ratio = max(width, height) / how.resize
+        sides = [max(round(side / ratio), 1) for side in (width, height)]
+        left, top = (-((how.size - side) // 2) for side in sides)
+    else:
+        sides = list(_before_the_crop(width, height, how))
+        left, top = (round((side - how.size) / 2) for side in sides)
+    across, down = sides
+    return left / across, top / down, (left + how.size) / across, (top + how.size) / down
+
+
 def _central(image: Image.Image, how: Preprocess, resampling: Image.Resampling) -> Image.Image:
     """Resize the shorter side, or both, and cut out the middle, with torchvision's rounding."""
-    width, height = image.size
-    if how.kind == "squash":
-        width, height = how.resize, how.resize
-    elif width <= height:
-        width, height = how.resize, int(how.resize * height / width)
-    else:
-        width, height = int(how.resize * width / height), how.resize
+    width, height = _before_the_crop(*image.size, how)
     left, top = round((width - how.size) / 2), round((height - how.size) / 2)
     # Only the middle is resized: of a 10:1 panorama the rest would be thrown away.
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + how.size) * across, (top + how.size) * down)
     return image.resize((how.size, how.size), resampling, box=box, reducing_gap=3.0)
+
+
+def _before_the_crop(width: int, height: int, how: Preprocess) -> tuple[int, int]:
+    if how.kind == "squash":
+        return how.resize, how.resize
+    if width <= height:
+        return how.resize, int(how.resize * height / width)
+    return int(how.resize * width / height), how.resize
 
 
 def _bordered(image: Image.Image, how: Preprocess, resampling: Image.Resampling) -> Image.Image:
