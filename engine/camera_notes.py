@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ DECODER_ERRORS = (
 _MAKE, _MODEL, _CHANGED, _FOLDER = 0x010F, 0x0110, 0x0132, 0x8769
 _TAKEN, _SECONDS, _APERTURE, _FOCAL_LENGTH, _LENS = 0x9003, 0x829A, 0x829D, 0x920A, 0xA434
 _SENSITIVITIES = (0x8827, 0x8832, 0x8833)
+CAMERA_TAGS = (_MAKE, _MODEL, _CHANGED)
+EXPOSURE_TAGS = (_TAKEN, _SECONDS, _APERTURE, _FOCAL_LENGTH, _LENS, *_SENSITIVITIES)
 _BEYOND_SHORT = 65535  # the first of them can't say more: one of the others does
 _LONGEST = 80
 
@@ -55,9 +58,21 @@ def read_notes(image: Image.Image) -> CameraNotes:
     """Return what the camera wrote into an opened picture; damaged notes beside a sound picture are no notes."""
     try:
         exif = image.getexif()
-        folder = exif.get_ifd(_FOLDER)
-        time = folder.get(_TAKEN) or exif.get(_CHANGED)
-        maker, model, lens = _text(exif.get(_MAKE)), _text(exif.get(_MODEL)), _text(folder.get(_LENS))
+        return notes_from(exif, exif.get_ifd(_FOLDER))
+    except DECODER_ERRORS:
+        return CameraNotes()
+
+
+def notes_from(tags: Mapping[int, Any], folder: Mapping[int, Any]) -> CameraNotes:
+    """Return what EXIF tags say.
+
+    Args:
+        tags: number and value of those in the first folder; `CAMERA_TAGS` are looked at.
+        folder: of those in the EXIF folder; `EXPOSURE_TAGS` are looked at.
+    """
+    try:
+        time = folder.get(_TAKEN) or tags.get(_CHANGED)
+        maker, model, lens = _text(tags.get(_MAKE)), _text(tags.get(_MODEL)), _text(folder.get(_LENS))
         exposure = _exposure(folder)
     except DECODER_ERRORS:
         return CameraNotes()
@@ -76,7 +91,7 @@ def _text(value: object) -> str:
     return display_name(str(value or "").partition("\0")[0].strip()[:_LONGEST]).strip()
 
 
-def _exposure(folder: dict[int, Any]) -> str:
+def _exposure(folder: Mapping[int, Any]) -> str:
     seconds, aperture, focal_length = (_number(folder.get(tag)) for tag in (_SECONDS, _APERTURE, _FOCAL_LENGTH))
     parts = []
     if seconds is not None and 1e-6 <= seconds <= 1e6:

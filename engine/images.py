@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
-import stat
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

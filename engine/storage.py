@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import secrets
 import shutil
+import stat
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +33,10 @@ _MAX_NAME_BYTES = 200
 
 class AlreadyThere(BeholderError):
     """A new file was to be made, but meanwhile there is one of its name; that one is untouched."""
+
+
+class NotAFile(BeholderError):
+    """A file was to be read, but there is a folder, a pipe or a device."""
 
 
 def disk_error(error: OSError, path: str | os.PathLike[str]) -> BeholderError:
@@ -67,6 +73,24 @@ def disk_errors(path: str | os.PathLike[str]) -> Iterator[None]:
         # a person knows the file that was to be written, not the temporary one beside it
         named = error.filename if error.filename and not str(error.filename).endswith(".part") else path
         raise disk_error(error, named) from error
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file to read its bytes. A pipe or a device is refused, never waited for, even if it took the file's place.
+
+    Raises:
+        NotAFile: it is none.
+        OSError: it can't be opened.
+    """
+    refusal = NotAFile("{path} is not a file.", remedy="Give a file.", path=path)
+    if not stat.S_ISREG(path.stat().st_mode):  # merely opening a device can do something
+        raise refusal
+    unwaiting = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
+    handle = os.open(path, sum(unwaiting, os.O_RDONLY))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise refusal
+    return os.fdopen(handle, "rb")
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -180,7 +204,7 @@ def copy_file(source: Path, target: Path) -> None:
         AlreadyThere: there is a target; it is left alone.
         BeholderError: as `replacing`, or the source can't be read.
     """
-    with disk_errors(source), source.open("rb") as data, replacing(target, over=False) as out:
+    with disk_errors(source), open_regular(source) as data, replacing(target, over=False) as out:
         shutil.copyfileobj(data, out, 1 << 20)
         times = os.fstat(data.fileno())
         out.flush()
@@ -191,9 +215,9 @@ def content_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
 
     Raises:
-        BeholderError: the file can't be read.
+        BeholderError: the file can't be read, or is none.
     """
-    with disk_errors(path), path.open("rb") as data:
+    with disk_errors(path), open_regular(path) as data:
         return hashlib.file_digest(data, "sha256").hexdigest()
 
 

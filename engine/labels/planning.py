@@ -13,7 +13,7 @@ from typing import Literal
 
 from engine.errors import BeholderError, ImageError, Message, NotFound, UsageError
 from engine.events import Event, Notice, Phase, Progress, StopCheck, never_stop, raise_if_stopped
-from engine.images import FORMATS, find_images, open_image
+from engine.images import READABLE, find_images, open_image
 from engine.labels.filenames import ParsedScore, compile_pattern, parse_score
 from engine.labels.scorebook import ScoreBook
 from engine.labels.scoretable import ScoreTable, match_rows, read_table
@@ -135,7 +135,7 @@ def plan_import(
             "There is no picture in {path}.",
             remedy="beholder reads {formats}; choose a folder with such files.",
             path=options.folder,
-            formats=", ".join(FORMATS),
+            formats=READABLE,
         )
     relative = {path: path.relative_to(options.folder).as_posix() for path in paths}
     parsed: dict[Path, ParsedScore] = {}
