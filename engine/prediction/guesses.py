@@ -182,20 +182,29 @@ class NewGuesses:
     Args:
         workspace: whose ``data/``.
         model_id: the model that predicts.
-        photos: all that it will be asked; they are looked at now: one that is replaced meanwhile gets no guess.
+        photos: what it will be asked, as far as that is known; see `look`.
     """
 
-    def __init__(self, workspace: Workspace, model_id: str, photos: Iterable[Path]) -> None:
+    def __init__(self, workspace: Workspace, model_id: str, photos: Iterable[Path] = ()) -> None:
         self._workspace, self._model_id = workspace, model_id
         self._stamps: dict[Path, Stamp] = {}
         self._found: dict[str, tuple[float, Stamp]] = {}
-        home = os.path.realpath(workspace.data)
-        is_home: dict[Path, bool] = {}
+        self._home = os.path.realpath(workspace.data)
+        self._folder, self._is_home = "", False
         for path in photos:
-            if path.parent not in is_home:
-                is_home[path.parent] = os.path.realpath(path.parent) == home
-            if is_home[path.parent] and (stamp := Stamp.of(path)) is not None:
-                self._stamps[path] = stamp
+            self.look(path)
+
+    def __len__(self) -> int:
+        """How many are not saved yet."""
+        return len(self._found)
+
+    def look(self, path: Path) -> None:
+        """Look at a photo that the model will be asked about; one that is replaced from then on gets no guess."""
+        folder = os.path.dirname(path) or os.curdir  # noqa: PTH120  (half a million a second)
+        if folder != self._folder:
+            self._folder, self._is_home = folder, os.path.realpath(folder) == self._home
+        if self._is_home and (stamp := Stamp.of(path)) is not None:
+            self._stamps[path] = stamp
 
     def add(self, path: Path, score: float | None, content: str) -> None:
         """Take note of one prediction; of a photo elsewhere, or one that failed, nothing is kept.
@@ -205,7 +214,7 @@ class NewGuesses:
             score: what the model says; None where it failed.
             content: SHA-256 of the file that it saw.
         """
-        stamp = self._stamps.get(path)
+        stamp = self._stamps.pop(path, None)
         if stamp is not None and score is not None:
             self._found[path.name] = score, stamp._replace(content=content)
 
@@ -234,6 +243,7 @@ class NewGuesses:
                 elif name not in scored:
                     file.put(name, Guess(score, False), stamp)
             save_guesses(self._workspace, self._model_id, file)
+        self._found.clear()
 
 
 def _scores(workspace: Workspace) -> Mapping[str, float]:

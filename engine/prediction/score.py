@@ -1,119 +1,153 @@
-"""Score photos with a trained bundle: files and folders in, one row a photo out, in the order given."""
+"""Score photos with a trained bundle: files, folders and patterns in, one row a photo out, in the order given."""
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
-from engine.errors import BeholderError, Interrupted, Message, NotFound
-from engine.events import Notice, Progress, StopCheck, never_stop
-from engine.features.extract import BATCH, Embedded, embed_with
-from engine.images import find_images
+from engine.errors import BeholderError, Interrupted
+from engine.events import Notice, Phase, Progress, StopCheck, never_stop, raise_if_stopped
+from engine.features.extract import SECONDS_BETWEEN_PROGRESS, Embedded, progress
 from engine.models.bundle import BundleInfo
+from engine.prediction.gathering import Count, Gathering
 from engine.prediction.guesses import NewGuesses
+from engine.prediction.known_paths import KnownPaths
 from engine.prediction.open_model import OpenModel
 from engine.prediction.predicted import COLUMNS, Prediction
-from engine.storage import disk_errors
+from engine.prediction.watching import Watch
+from engine.prediction.wildcards import has_wildcard
 from engine.workspace import Workspace
 
-__all__ = ["COLUMNS", "Prediction", "predict"]
+__all__ = ["COLUMNS", "Prediction", "predict", "predict_batches"]
+
+_GUESSES_AT_ONCE = 5000
+_Photos = Iterator[Path | Embedded | None]
 
 
 def predict(
     workspace: Workspace,
     info: BundleInfo,
-    paths: Sequence[Path],
+    paths: Iterable[Path | None],
     *,
     recursive: bool = True,
     should_stop: StopCheck = never_stop,
 ) -> Iterator[Prediction | Progress | Notice]:
-    """Score photos; one that can't be read is a row with the reason, never a stop.
+    """Score photos, one by one; see `predict_batches`."""
+    for event in predict_batches(workspace, info, paths, recursive=recursive, should_stop=should_stop):
+        if isinstance(event, list):
+            yield from event
+        elif isinstance(event, Progress | Notice):
+            yield event
+
+
+def predict_batches(
+    workspace: Workspace,
+    info: BundleInfo,
+    paths: Iterable[Path | None],
+    *,
+    recursive: bool = True,
+    done: KnownPaths | None = None,
+    watch: Watch | None = None,
+    should_stop: StopCheck = never_stop,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[list[Prediction] | Progress | Notice | Phase]:
+    """Score photos, however many; one that can't be read is a row with the reason, never a stop.
 
     What is said of photos in the workspace's ``data/`` is kept as the model's guesses; see `engine.prediction.guesses`.
 
     Args:
         workspace: its feature cache is used and filled.
-        info: the model.
-        paths: files and folders; a folder stands for the pictures in it.
+        info: the model; opened when the first photo comes that has to be scored.
+        paths: files, folders, which stand for the pictures in them, and patterns such as ``**/*.jpg`` where there is no
+            file of that name. A sequence is counted beforehand, in a thread; anything else is taken as it comes, and
+            None in it says that the next path may take a while. A photo that is named twice is one row.
         recursive: look into the folders' folders too.
+        done: photos that are left out if they were not changed since.
+        watch: begun already; its new and changed photos follow, behind a `Phase` named ``watching``, until a stop.
         should_stop: asked between batches.
+        clock: seconds, for rate and progress.
+
+    Yields:
+        Predictions in order, batch by batch; `Progress` at most five times a second and at the end; `Notice`.
 
     Raises:
         NotFound: none of the paths exists, or there is no picture in them.
         DamagedFile: the bundle is damaged, or its features are no longer computed the same way.
-        NeedMissing: the backbone's weights are not on this machine.
+        NeedMissing: the backbone's weights are not on this machine, or the disk is full.
         Interrupted: `should_stop` said so.
     """
-    photos, lost = _photos(paths, recursive)
-    with OpenModel(workspace, info) as model:
-        for path, reason in lost:
-            yield Prediction(path, None, None, None, info.model_id, reason)
-        guesses = NewGuesses(workspace, info.model_id, photos)
-        try:
-            for event in _score(model, photos, should_stop):
-                if isinstance(event, Prediction):
-                    guesses.add(event.path, event.score, event.content_hash)
+    counted = paths if isinstance(paths, Sequence) else ()
+    single = len(counted) == 1 and counted[0] is not None and not has_wildcard(counted[0])
+    gathering = Gathering(
+        paths, recursive=recursive, done=done, single=single, postpone=None if watch is None else watch.takes
+    )
+    photos = iter(gathering)
+    with Count([path for path in counted if path is not None], recursive=recursive) as count:
+        first = next((item for item in _heeding(photos, should_stop) if item is not None), None)
+        if first is None and watch is None:
+            yield Progress("features", gathering.skipped, gathering.skipped)
+            return
+        with OpenModel(workspace, info) as model:
+            yield Progress("features", 0, count.total if counted else None)
+            run = _Run(model, NewGuesses(workspace, info.model_id), should_stop)
+            try:
+                started = said = clock()
+                for event in run.scored(chain((first,) if first else (), photos)):
+                    yield event
+                    if isinstance(event, list) and clock() - said >= SECONDS_BETWEEN_PROGRESS:
+                        said = clock()
+                        at = run.count + gathering.skipped
+                        total = max(count.total, at) if counted and count.total is not None else None
+                        yield progress(at, total, said - started, before=gathering.skipped)
+                at = run.count + gathering.skipped
+                yield progress(at, at, clock() - started, before=gathering.skipped)
+                yield from run.save()
+                if watch is not None:
+                    yield Phase("watching")
+                    yield from run.scored(iter(watch))
+            except Interrupted:
+                yield from run.save()
+                raise
+
+
+class _Run:
+    """One prediction while it lasts."""
+
+    def __init__(self, model: OpenModel, guesses: NewGuesses, should_stop: StopCheck) -> None:
+        self._model, self._guesses, self._should_stop = model, guesses, should_stop
+        self.count = 0
+
+    def scored(self, photos: _Photos) -> Iterator[list[Prediction] | Notice]:
+        """Yield what the model says of photos."""
+        for event in self._model.embedder.stream(self._looked_at(photos), should_stop=self._should_stop):
+            if isinstance(event, Notice):
                 yield event
-        except Interrupted:
-            yield from _kept(guesses)
-            raise
-        yield from _kept(guesses)
+                continue
+            predictions = self._model.judge(event)
+            for prediction in predictions:
+                self._guesses.add(prediction.path, prediction.score, prediction.content_hash)
+            self.count += len(predictions)
+            if len(self._guesses) >= _GUESSES_AT_ONCE:
+                yield from self.save()
+            yield predictions
 
+    def _looked_at(self, photos: _Photos) -> _Photos:
+        for item in photos:
+            if isinstance(item, Path):
+                self._guesses.look(item)
+            yield item
 
-def _kept(guesses: NewGuesses) -> Iterator[Notice]:
-    """Save the guesses; where they can't be, the rows are no worse for it."""
-    try:
-        guesses.save()
-    except BeholderError as error:
-        yield Notice(error.message)
-
-
-def _photos(paths: Sequence[Path], recursive: bool) -> tuple[list[Path], list[tuple[Path, Message]]]:
-    """Return the photos that are meant, and what can't even be looked at, with the reason."""
-    photos: list[Path] = []
-    lost: list[tuple[Path, Message]] = []
-    missing: list[Path] = []
-
-    def pass_over(path: Path, reason: Message) -> None:
-        lost.append((path, reason))
-
-    for path in paths:
+    def save(self) -> Iterator[Notice]:
+        """Save the guesses; where they can't be, the rows are no worse for it."""
         try:
-            with disk_errors(path):
-                is_folder = stat.S_ISDIR(path.stat().st_mode)
-            if is_folder:
-                photos += find_images(path, recursive=recursive, on_problem=pass_over)
-            else:
-                photos.append(path)
-        except NotFound:
-            missing.append(path)
-            pass_over(path, Message("There is no such file."))
+            self._guesses.save()
         except BeholderError as error:
-            pass_over(path, error.message)
-    if not photos and len(lost) == len(missing):
-        if missing:
-            raise NotFound("There is no {path}.", remedy="Check the spelling of the path.", path=missing[0])
-        raise NotFound(
-            "There is no picture in {path}.",
-            remedy="beholder reads JPEG, PNG, WebP, TIFF, BMP, GIF and AVIF.",
-            path=paths[0] if paths else Path(),
-        )
-    return photos, lost
+            yield Notice(error.message)
 
 
-def _score(
-    model: OpenModel, photos: Sequence[Path], should_stop: StopCheck
-) -> Iterator[Prediction | Progress | Notice]:
-    waiting: list[Embedded] = []
-    for event in embed_with(model.embedder, photos, should_stop=should_stop):
-        if isinstance(event, Embedded):
-            waiting.append(event)
-            if len(waiting) >= BATCH:
-                yield from model.judge(waiting)
-                waiting.clear()
-        else:
-            yield from model.judge(waiting)
-            waiting.clear()
-            yield event
-    yield from model.judge(waiting)
+def _heeding(photos: _Photos, should_stop: StopCheck) -> _Photos:
+    for item in photos:
+        raise_if_stopped(should_stop)
+        yield item
