@@ -98,6 +98,8 @@ class Settings:
         scoring_advance: ``off`` where only enter goes on to the next photo.
         beside: ``photo`` where the table shows the photo beside it.
         default_model: id of the model that is used where none is named; empty means the best one.
+        star_thresholds: from which score on a photo has 2, 3, 4 and 5 stars, such as ``20,40,60,80``; empty means
+            five equal parts of the scale.
     """
 
     scale: Scale = Scale()
@@ -109,6 +111,7 @@ class Settings:
     scoring_advance: str = ""
     beside: str = ""
     default_model: str = ""
+    star_thresholds: str = ""
 
 
 def _expanded(path: Path) -> Path:
@@ -233,7 +236,7 @@ class Workspace:
         pictures = str(raw.get("pictures", ""))
         # a mode that only a later version knows is no reason to refuse the workspace
         pictures = pictures if pictures in PICTURES else ""
-        kept = ("scoring_order", "scoring_keys", "scoring_advance", "beside", "default_model")
+        kept = ("scoring_order", "scoring_keys", "scoring_advance", "beside", "default_model", "star_thresholds")
         others = {key: str(raw.get(key, "")) for key in kept}
         return Settings(scale, str(raw.get("language", "")), str(raw.get("theme", "")), pictures, **others)
 

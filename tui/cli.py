@@ -140,6 +140,7 @@ def build() -> typer.Typer:
     from tui.commands import (
         backbones,
         compare,
+        cull,
         demo,
         doctor,
         importing,
@@ -164,6 +165,6 @@ def build() -> typer.Typer:
         subcommand_metavar=t("cli.help.command_place"),
     )
     everyday = (demo, workspace, importing, scores, trash, backbones)
-    for group in (*everyday, train, compare, tune, jobs, models, predict, report, doctor):
+    for group in (*everyday, train, compare, tune, jobs, models, predict, cull, report, doctor):
         group.register(app)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from engine.natural_order import natural_key
 from engine.outputs.cull_bursts import Likeness, burst_numbers
 from engine.outputs.cull_log import LOG_NAME, Moved, moved_files
 from engine.outputs.sidecar_names import sharers
-from engine.storage import content_hash, disk_errors
+from engine.storage import content_hash, disk_error, disk_errors
 
 How = Literal["copy", "move", "link"]
 Link = Literal["hard", "symbolic"]
@@ -140,9 +141,7 @@ def plan_cull(
         NotFound: no photo has a score, or none is good enough.
         BeholderError: the folder can't be read.
     """
-    _check_numbers(best, per_burst, min_score)
-    if os.path.lexists(to) and not to.is_dir():
-        raise UsageError("{path} is a file, not a folder.", remedy="Name a folder for the photos.", path=to)
+    check_request(to, best=best, per_burst=per_burst, min_score=min_score)
     moved = moved_files(to) if how == "move" else []
     candidates, failed = _candidates(rows, to, moved, sources)
     if not candidates:
@@ -173,7 +172,21 @@ def plan_cull(
     return CullPlan(to, how, link, tuple(choices), tuple(failed), len(candidates), bursts, tuple(notes))
 
 
-def _check_numbers(best: int | None, per_burst: int | None, min_score: float | None) -> None:
+def check_request(
+    to: Path, *, best: int | None = None, per_burst: int | None = None, min_score: float | None = None
+) -> None:
+    """Refuse what can't be done before any photo is scored for it; see `plan_cull`.
+
+    Raises:
+        UsageError: it is not said how many; the folder is a file, or holds a file in the log's place.
+        NeedMissing: the folder can't be written.
+    """
+    if os.path.lexists(to) and not to.is_dir():
+        raise UsageError("{path} is a file, not a folder.", remedy="Name a folder for the photos.", path=to)
+    moved_files(to)
+    there = _nearest_folder(to)
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise disk_error(PermissionError(errno.EACCES, ""), there)
     if best is None and per_burst is None and min_score is None:
         raise UsageError(
             "It is not said how many photos to choose.", remedy="Add --best N, --per-burst K or --min-score F."
@@ -252,8 +265,12 @@ def _best_of_bursts(
     return [item for item, _ in kept], [number for _, number in kept], len(groups)
 
 
+def _nearest_folder(to: Path) -> Path:
+    return next(folder for folder in [to.absolute(), *to.absolute().parents] if folder.is_dir())
+
+
 def _check_device(chosen: Sequence[_Candidate], to: Path) -> None:
-    there = next(folder for folder in [to.absolute(), *to.absolute().parents] if folder.is_dir())
+    there = _nearest_folder(to)
     with disk_errors(there):
         device = there.stat().st_dev
     for folder in {item.lies.parent for item in chosen}:

@@ -73,7 +73,7 @@ def parse_thresholds(text: str, scale: Scale) -> tuple[float, ...]:
     if not text.strip():
         return default_thresholds(scale)
     try:
-        found = tuple(float(word) for word in _SEPARATOR.split(text.strip()))
+        found = tuple(float(word) for word in _SEPARATOR.split(text.strip(" []\t\n")))
     except ValueError:
         found = ()
     steps = pairwise(found)
