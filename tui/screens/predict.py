@@ -1,41 +1,40 @@
-"""Predict: let a model score one photo or a whole folder, and correct what it got wrong."""
+"""Predict: let a model score one photo or a whole folder, see why, correct it, and carry the result away."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label, Select, Static
 
 from engine.errors import BeholderError, NotFound, UsageError
 from engine.images import SUFFIXES
 from engine.jobs import client
 from engine.jobs.client import JobInfo
+from engine.labels.recent import recent_paths, remember_path
 from engine.models.bundle import BundleInfo, default_model, list_bundles
-from engine.outputs.tables import format_of, write_rows
-from tui.corrections import keep_correction
 from tui.dialogs.path_picker import PathPicker
-from tui.dialogs.save_as import SaveAsDialog
 from tui.i18n import say, t
-from tui.job_following import JobRoom
 from tui.job_story import ENDED, Event, JobStory
 from tui.keymap import bind
-from tui.paths import parse_typed_path
+from tui.paths import parse_pasted_paths, parse_typed_path, typed_form
+from tui.prediction.batch_room import BatchRoom
+from tui.widgets.filter_bar import FilterBar
 from tui.widgets.job_status import JobStatus
 from tui.widgets.model_select import ModelSelect
-from tui.widgets.path_input import PathInput
+from tui.widgets.path_input import PathField
 from tui.widgets.prediction_card import PredictionCard
-from tui.widgets.prediction_table import PredictedRow, PredictionTable
-
-COLUMNS = ("path", "score", "low", "high", "model_id", "error")
+from tui.widgets.row_list import RowList
 
 
 @dataclass
@@ -44,34 +43,26 @@ class ModelsListed(Message):
 
     bundles: Sequence[BundleInfo]
     default: str = ""
+    recent: Sequence[Path] = ()
+
+
+@dataclass
+class PathFound(Message):
+    """What was typed is there."""
+
+    path: Path
+    is_folder: bool
+    model: str
 
 
 @dataclass
 class PredictionBegun(Message):
-    """A prediction was started, or found running when the app came up."""
+    """A prediction job was started, or found running when the app came up."""
 
     job_id: str
     path: Path
-    is_folder: bool
+    is_batch: bool
     state: str
-
-
-@dataclass
-class RowsRead(Message):
-    """Further rows of a job, read from one byte offset to another."""
-
-    job_id: str
-    start: int
-    end: int
-    rows: Sequence[dict[str, Any]]
-
-
-@dataclass
-class CorrectionKept(Message):
-    """A corrected score reached the training data."""
-
-    path: Path
-    text: str
 
 
 @dataclass
@@ -81,24 +72,24 @@ class PathRefused(Message):
     error: BeholderError
 
 
-class PredictScreen(JobRoom):
+class PredictScreen(BatchRoom):
     """The room where a model scores photos."""
 
     area = "predict"
-    help_key = "predict.help"
+    help_key = "predict_room.help"
     CSS_PATH = "predict.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("ctrl+o", "browse", "predict.key.browse", id="predict.browse", priority=True),
         bind("ctrl+k", "stop", "predict.key.stop", id="predict.stop", priority=True),
         bind("ctrl+r", "correct", "predict.key.correct", id="predict.correct", priority=True),
-        bind("f9", "export", "predict.key.export", id="predict.export", priority=True),
+        bind("h", "heat", "predict_room.key.heat", id="predict.heat"),
+        bind("m", "measurements", "predict_room.key.measurements", id="predict.measurements"),
+        bind("n", "another", "predict_room.key.another", id="predict.another"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._title = ""
-        self._is_folder = False
-        self._offset = 0
         self._wanted_model = ""
         self._typed = ""
         self._looked_for_running = False
@@ -111,13 +102,13 @@ class PredictScreen(JobRoom):
                 yield ModelSelect(id="model")
             with Horizontal(classes="row"):
                 yield Label(t("predict.path"))
-                yield PathInput(t("predict.path_hint"), suffixes=SUFFIXES, id="path")
+                yield PathField(t("predict.path_hint"), suffixes=SUFFIXES, id="path")
                 yield Button(t("predict.go"), id="go", compact=True, variant="primary")
         yield JobStatus()
         yield Static("", id="predict-hint", markup=False)
         with Horizontal(id="predict-body"):
-            yield PredictionTable(id="rows")
-            yield PredictionCard(id="card")
+            yield from self.rows_body()
+            yield PredictionCard(self.workspace.data, id="card")
 
     def on_mount(self) -> None:
         self.query_one("#path", Input).focus()
@@ -125,15 +116,29 @@ class PredictScreen(JobRoom):
     def fill(self) -> None:
         self.query_one("#path", Input).value = self._typed
         try:
-            self.query_one(PredictionCard).scale = self.workspace.scale
+            self.card.set_scale(self.workspace.scale)
         except BeholderError as error:
             self.beholder.show_error(error)
+        for rows in self.query(RowList):
+            rows.on_choose = self.action_correct
+        self.query_one(FilterBar).restore(self._filter)
+        self._restore()
+        self._refresh()
+
+    def _restore(self) -> None:
+        """Show what was shown before the language changed."""
+        why, path, row = self.shows_why, self.card.path, self.card.row
+        self.remove_class("-why", "-gallery")
         self._shape()
         self._show_status()
-        if self.job_id:
-            self._offset = 0
-            self._read_more()
-        self._refresh()
+        if self.has_class("-many"):
+            self.show_rows()
+        elif self.has_class("-one") and path is not None:
+            self.card.begin(path)
+            if row is not None:
+                self.card.show(row, row.error or "")
+        if why:
+            self.action_why()
 
     def came_back(self) -> None:
         """Look again at the models: one may have been trained or deleted."""
@@ -156,7 +161,8 @@ class PredictScreen(JobRoom):
     def _refresh(self) -> None:
         async def read() -> None:
             def listed() -> ModelsListed:
-                return ModelsListed(list_bundles(self.workspace), default_model(self.workspace))
+                recent = [path for path in recent_paths(self.workspace, "predict") if _is_there(path)]
+                return ModelsListed(list_bundles(self.workspace), default_model(self.workspace), recent)
 
             self.post_message(await asyncio.to_thread(listed))
             wanted, self._wanted_job = self._wanted_job, None
@@ -179,8 +185,8 @@ class PredictScreen(JobRoom):
         if not isinstance(paths, list) or not paths:
             return  # its spec is damaged
         path = Path(str(paths[0]))
-        is_folder = await asyncio.to_thread(path.is_dir)
-        self.post_message(PredictionBegun(job.job_id, path, is_folder, str(job.state)))
+        is_batch = len(paths) > 1 or await asyncio.to_thread(path.is_dir)
+        self.post_message(PredictionBegun(job.job_id, path, is_batch, str(job.state)))
 
     @on(ModelsListed)
     def _models_listed(self, message: ModelsListed) -> None:
@@ -188,10 +194,16 @@ class PredictScreen(JobRoom):
         self._wanted_model = ""
         self.set_class(not message.bundles, "-no-model")
         self.query_one("#go", Button).disabled = not message.bundles
-        if not self.job_id:
-            self.query_one("#predict-hint", Static).update(
-                t("predict.first") if message.bundles else t("predict.train_first")
-            )
+        self.query_one(PathField).offer_recent(message.recent)
+        first = t("predict.first") if message.bundles else t("predict.train_first")
+        self.query_one("#predict-hint", Static).update(first)
+
+    @on(Select.Changed, "#model")
+    def _model_chosen(self) -> None:
+        """Let the model be loaded while the path is typed."""
+        model = self.query_one(ModelSelect).chosen
+        if model is not None:
+            self.warm(model)
 
     # --- asking -----------------------------------------------------------------------------------------------
 
@@ -210,24 +222,36 @@ class PredictScreen(JobRoom):
 
         async def begin() -> None:
             try:
-                self.post_message(await asyncio.to_thread(self._begin, typed, model))
+                self.post_message(await asyncio.to_thread(self._find, typed, model))
             except (UsageError, NotFound) as error:
                 self.post_message(PathRefused(error))
 
         self.in_background(begin(), "predict-start")
 
-    def _begin(self, typed: str, model: str) -> PredictionBegun:
+    def _find(self, typed: str, model: str) -> PathFound:
         path = parse_typed_path(typed)
-        if not path.exists():
+        if not _is_there(path):
             raise NotFound("There is nothing at {path}.", remedy="Check the spelling.", path=path)
-        payload = {"model": model, "paths": [str(path)], "recursive": True}
-        return PredictionBegun(client.start(self.workspace, "predict", payload), path, path.is_dir(), "queued")
+        with contextlib.suppress(BeholderError):  # it only saves typing
+            remember_path(self.workspace, "predict", path)
+        return PathFound(path, path.is_dir(), model)
 
     @on(PathRefused)
     def _refused(self, message: PathRefused) -> None:
         self.add_class("-refused")
         hint = self.query_one("#predict-hint", Static)
         hint.update(f"{say(message.error.message)} {say(message.error.remedy)}")
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take a path that is dropped onto the room wherever the keyboard is."""
+        try:
+            pasted = parse_pasted_paths(event.text)
+        except UsageError as error:
+            self.post_message(PathRefused(error))
+            return
+        if pasted is not None:
+            event.stop()
+            self._take_path(pasted.path)
 
     def action_browse(self) -> None:
         """Choose a photo or a folder from a tree."""
@@ -239,33 +263,78 @@ class PredictScreen(JobRoom):
 
         def chosen(path: Path | None) -> None:
             if path is not None:
-                self.query_one("#path", Input).value = self._typed = str(path)
-                self._asked()
+                self._take_path(path)
 
-        self.app.push_screen(PathPicker(start, t("predict.browse_title"), suffixes=None), chosen)
+        self.app.push_screen(PathPicker(start, t("predict.browse_title"), suffixes=SUFFIXES), chosen)
+
+    def _take_path(self, path: Path) -> None:
+        self._typed = typed_form(path)
+        self.query_one("#path", Input).value = self._typed
+        self._asked()
+
+    def action_another(self) -> None:
+        """Type another path in the place of this one."""
+        field = self.query_one("#path", Input)
+        field.value = ""
+        field.focus()
 
     # --- one prediction ---------------------------------------------------------------------------------------
 
+    @on(PathFound)
+    def _found(self, message: PathFound) -> None:
+        self.remove_class("-refused")
+        if message.is_folder or not self.has_companion:
+            self.predict_as_job(message.path, message.model)
+            return
+        if self.job_id:
+            self.forget_job()  # the job itself goes on
+        self._title = message.path.name
+        self.forget_rows()
+        self._shape(one=True)
+        self.card.facts.focus()
+        self.ask_photo(message.path, message.model)
+        self._show_status()
+
+    def predict_as_job(self, path: Path, model: str) -> None:
+        """Start a job for a folder, or for a photo where there is no warm process."""
+
+        def start() -> PredictionBegun:
+            payload = {"model": model, "paths": [str(path)], "recursive": True}
+            return PredictionBegun(client.start(self.workspace, "predict", payload), path, path.is_dir(), "queued")
+
+        async def begin() -> None:
+            try:
+                self.post_message(await asyncio.to_thread(start))
+            except (UsageError, NotFound) as error:
+                self.post_message(PathRefused(error))
+
+        self.in_background(begin(), "predict-start")
+
     @on(PredictionBegun)
     def _begun(self, message: PredictionBegun) -> None:
-        self.job_id, self.story, self._offset = message.job_id, JobStory(), 0
+        self.drop_question()
+        self.job_id, self.story = message.job_id, JobStory()
         self._title = message.path.name
-        self._is_folder = message.is_folder
         self.remove_class("-refused")
-        self.query_one(PredictionTable).clear()
-        self._shape()
-        if message.is_folder and self.focused in (self.query_one("#path"), self.query_one("#go")):
-            self.query_one(PredictionTable).focus()
+        self.forget_rows()
+        self._shape(one=not message.is_batch, many=message.is_batch)
+        if not message.is_batch:
+            self.card.begin(message.path)
+        if self.focused in (self.query_one("#path"), self.query_one("#go")):
+            self.leave_field()
         self.show_job(message.job_id, message.state)
 
-    def _shape(self) -> None:
-        self.set_class(bool(self.job_id) and self._is_folder, "-many")
-        self.set_class(bool(self.job_id) and not self._is_folder, "-one")
+    def _shape(self, *, one: bool | None = None, many: bool | None = None) -> None:
+        """Show one photo, many, or as before."""
+        if one is not None or many is not None:
+            self.set_class(bool(one), "-one")
+            self.set_class(bool(many), "-many")
+        self.card.set_whole(self.has_class("-one"))
 
     def job_moved(self, points: Sequence[Event], *, begun: bool) -> None:
         """Show how far the prediction is, and read its further rows."""
+        super().job_moved(points, begun=begun)
         self._show_status()
-        self._read_more()
 
     def _show_status(self) -> None:
         status = self.query_one(JobStatus)
@@ -273,70 +342,59 @@ class PredictScreen(JobRoom):
             status.show(self.job_id, self._title, self.state, self.story)
         else:
             status.clear()
-        table = self.query_one(PredictionTable)
-        table.reasons = dict(self.story.failures)
-        if table.row is not None:
-            self._show_row(table.row)
         self.refresh_bindings()
 
-    def _read_more(self) -> None:
-        async def read(job_id: str, start: int) -> None:
-            rows, end = await asyncio.to_thread(client.read_rows, self.workspace, job_id, start)
-            self.post_message(RowsRead(job_id, start, end, rows))
-
-        self.in_background(read(self.job_id, self._offset), "predict-rows")
-
-    @on(RowsRead)
-    def _rows_read(self, message: RowsRead) -> None:
-        # Two reads from the same place may both arrive; the second one's rows are known already.
-        if message.job_id != self.job_id or message.start != self._offset:
-            return
-        self._offset = message.end
-        if message.rows:
-            self.query_one(PredictionTable).add_rows(PredictedRow.from_dict(row) for row in message.rows)
-        self.refresh_bindings()
-
-    @on(PredictionTable.RowHighlighted)
-    def _highlighted(self, message: PredictionTable.RowHighlighted) -> None:
-        self._show_row(message.row)
-
-    def _show_row(self, row: PredictedRow | None) -> None:
-        table, card = self.query_one(PredictionTable), self.query_one(PredictionCard)
-        if row is None:
-            card.show(None)
-        else:
-            card.show(row, table.reason(row), self.query_one(ModelSelect).title_of(row.model_id))
-
-    @on(PredictionTable.RowSelected)
-    def action_correct(self) -> None:
-        """Type one's own score of the photo."""
-        self.query_one(PredictionCard).focus_field()
-
-    @on(PredictionCard.Corrected)
-    def _corrected(self, message: PredictionCard.Corrected) -> None:
-        async def keep() -> None:
-            text = await asyncio.to_thread(keep_correction, self.workspace, message.path, message.score)
-            self.post_message(CorrectionKept(message.path, text))
-
-        self.in_background(keep(), f"correct-{message.path}")
-
-    @on(CorrectionKept)
-    def _kept(self, message: CorrectionKept) -> None:
-        card = self.query_one(PredictionCard)
-        if card.path == message.path:
-            card.say(t("predict.kept", name=message.text))
-        if self.has_class("-many"):
-            self.query_one(PredictionTable).focus()
+    def rows_came(self) -> None:
+        """Show the one photo of a job that has only one."""
+        if self.has_class("-one") and self.found.rows:
+            row = self.found.rows[0]
+            self.show_row(row)
+            if self.has_companion and self.card.facts.explanation is None:
+                self.ask_why(row)
 
     # --- keys -------------------------------------------------------------------------------------------------
 
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The keys that work now; a narrow footer leaves out those that everybody finds without it."""
+        active = super().active_bindings
+        left_out = set(_NOT_BESIDE_ROWS) if self.has_class("-many") and not self.has_class("-wide") else set()
+        if self.shows_why:
+            left_out.add("predict.why")  # escape says the same
+        for key, found in active.items():
+            if found.binding.id in left_out:
+                active[key] = found._replace(binding=replace(found.binding, show=False))
+        return active
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Show only the keys that make sense now."""
+        """Show only the keys that make sense now: no letters while something is typed."""
+        if not self.is_mounted or not self.query(PredictionCard):
+            return action not in _NEEDS
         if action == "stop":
             return bool(self.job_id) and self.state not in ENDED
-        if action in {"export", "correct"}:
-            return self.is_mounted and bool(self.query_one(PredictionTable).rows)
-        return super().check_action(action, parameters)
+        needs = _NEEDS.get(action)
+        if needs is None:
+            return super().check_action(action, parameters)
+        if action not in {"correct", "leave_why"} and isinstance(self.focused, Input):
+            return False
+        return bool(needs(self))
+
+    def has_reasons(self, kind: str) -> bool:
+        """Say whether a part of the explanation is there to be shown."""
+        is_seen = self.has_class("-one") or self.shows_why
+        return is_seen and getattr(self.card.facts.explanation, kind, None) is not None
+
+    def action_correct(self) -> None:
+        """Type one's own score of the photo."""
+        self.card.focus_field()
+
+    def action_heat(self) -> None:
+        """Show where the model looked, or the photo alone."""
+        self.card.toggle_heat()
+
+    def action_measurements(self) -> None:
+        """Show what was measured in the photo, or hide it."""
+        self.card.facts.show_measurements(not self.card.facts.shows_measurements)
 
     def action_stop(self) -> None:
         """Stop the prediction; the rows so far are kept."""
@@ -346,17 +404,27 @@ class PredictScreen(JobRoom):
 
         self.in_background(stop(self.job_id), "predict-cancel")
 
-    def action_export(self) -> None:
-        """Save the rows as CSV, JSON or JSON Lines."""
-        rows = [row.to_dict() for row in self.query_one(PredictionTable).rows]
 
-        def chosen(path: Path | None) -> None:
-            if path is not None:
-                self.in_background(save(path), "predict-export")
+_NOT_BESIDE_ROWS = frozenset({"predict.browse", "predict.another"})
 
-        async def save(path: Path) -> None:
-            await asyncio.to_thread(lambda: write_rows(rows, COLUMNS, path, format_of(path)))
-            self.notify(t("predict.exported", n=len(rows)), markup=False)
 
-        suggestion = self.workspace.root / "predictions.csv"
-        self.app.push_screen(SaveAsDialog(t("predict.export_title", n=len(rows)), suggestion), chosen)
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists fails where a folder may not be looked into
+
+
+def _has_rows(screen: PredictScreen) -> bool:
+    return screen.has_class("-many") and bool(screen.found.rows)
+
+
+_NEEDS: Mapping[str, Callable[[PredictScreen], object]] = {
+    "correct": lambda screen: screen.card.row is not None and screen.card.row.score is not None,
+    "why": lambda screen: _has_rows(screen) and screen.rows.row is not None,
+    "gallery": lambda screen: _has_rows(screen) and not screen.shows_why,
+    "filter": lambda screen: _has_rows(screen) and not screen.shows_why,
+    "leave_why": lambda screen: screen.shows_why,
+    "step": lambda screen: screen.shows_why,
+    "heat": lambda screen: screen.has_reasons("heat"),
+    "measurements": lambda screen: screen.has_reasons("measurements"),
+    "another": lambda screen: screen.has_class("-one") or screen.has_class("-many"),
+}
+"""What an action needs to make sense; most are letters, which belong to a field where one is typed into."""
