@@ -90,7 +90,7 @@ class RawPhoto:
     @property
     def sensor_pixels(self) -> int:
         """Number of pixels that developing takes memory for."""
-        return max(self._sizes.raw_width * self._sizes.raw_height, self._sizes.width * self._sizes.height)
+        return int(max(self._sizes.raw_width * self._sizes.raw_height, self._sizes.width * self._sizes.height))
 
     def preview(self, target: tuple[int, int] | None) -> tuple[Image.Image, int] | None:
         """Return the largest picture that the camera put beside the sensor's data, if it is large enough.
