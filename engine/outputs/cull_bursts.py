@@ -13,7 +13,9 @@ from engine.errors import BeholderError
 from engine.features.backbones import get_backbone
 from engine.features.cache import FeatureCache, FileKey
 from engine.images import find_images
+from engine.models.arrays import load_arrays
 from engine.models.bundle import BundleInfo, read_manifest
+from engine.models.soundness import GOLDEN_NAME
 from engine.models.standardise import Standardiser
 from engine.storage import content_hash
 from engine.training.bursts import BURST_ALIKE, burst_candidates, capture_times
@@ -25,7 +27,7 @@ Likeness = Callable[[Sequence[Path]], Directions]
 
 _BLIND_SECONDS = 2.0  # where nobody knows what two photos show, they have to be nearer in time
 _MOST_REFERENCES = 512
-_FEWEST_REFERENCES = 16  # with fewer, what is common to all photos can't be told from what two of them share
+_FEWEST_REFERENCES = 12  # with fewer, what is common to all photos can't be told from what two of them share
 
 
 def burst_numbers(photos: Sequence[Path], features: Likeness | None = None) -> list[int]:
@@ -68,23 +70,26 @@ def _numbers(size: int, pairs: NDArray[np.int64]) -> list[int]:
 def cached_likeness(workspace: Workspace, info: BundleInfo) -> Likeness:
     """Return how alike photos are to a model's network, from vectors that were computed before; none is computed now.
 
-    What is common to all photos is taken from the workspace's own, as far as their vectors are known.
+    What is common to all photos is taken from those that the model learned from, as far as their vectors are known.
 
     Args:
         workspace: its feature cache is asked.
         info: the model with which the photos were scored.
 
     Raises:
-        DamagedFile: the model's manifest is damaged.
+        DamagedFile: the model is damaged.
     """
     backbone, mark = get_backbone(info.backbone), str(read_manifest(info)["fingerprint"])
+    golden = load_arrays(info.path / GOLDEN_NAME, ("features",))["features"]
+    if golden.ndim != 2 or golden.shape[1] != backbone.width:
+        golden = np.zeros((0, backbone.width), np.float32)
 
     def likeness(photos: Sequence[Path]) -> Directions:
         with FeatureCache(workspace.features_file) as cache:
             own = _vectors(cache, photos, mark, backbone.width, read_unknown=True)
             album = _vectors(cache, _some_of(workspace.data), mark, backbone.width, read_unknown=False)
         known = np.isfinite(own[:, 0])
-        everything = np.concatenate([own[known], album[np.isfinite(album[:, 0])]])
+        everything = np.concatenate([own[known], album[np.isfinite(album[:, 0])], golden.astype(np.float32)])
         found = np.full_like(own, np.nan)
         if len(everything) >= _FEWEST_REFERENCES and known.any():
             rows = Standardiser.fit(everything, [width for _, width in backbone.blocks]).apply(own[known])

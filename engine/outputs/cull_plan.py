@@ -47,7 +47,7 @@ class Choice:
         score: predicted.
         target: its place in the folder.
         state: ``new``; ``renamed``, since another file has its name; ``there``: the same content is there already.
-        burst: number of its burst; None where bursts were not asked for.
+        burst: number of its burst, from 1, the burst of the best photo first; None where bursts were not asked for.
         sidecars: those that go along and are not there yet.
     """
 
@@ -166,7 +166,7 @@ def plan_cull(
     places = _Places(to, how)
     choices, notes = [], []
     for place, item in enumerate(chosen):
-        choice, note = places.choose(item, None if numbers is None else numbers[place])
+        choice, note = places.choose(item, None if numbers is None else numbers[place] + 1)
         choices.append(choice)
         notes += note
     return CullPlan(to, how, link, tuple(choices), tuple(failed), len(candidates), bursts, tuple(notes))

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 def cull(
     context: typer.Context,
-    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH…]", help=t("sidecars.cull.paths"))] = None,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH…", help=t("sidecars.cull.paths"))] = None,
     to: Annotated[str, typer.Option("--to", metavar="DIR", help=t("sidecars.cull.to"))] = "",
     best: Annotated[int | None, typer.Option("--best", metavar="N", help=t("sidecars.cull.best"))] = None,
     per_burst: Annotated[
@@ -165,7 +165,7 @@ def _show_plan(session: Session, plan: CullPlan, as_json: bool) -> int:
         if plan.bursts is not None:
             headings.insert(1, t("sidecars.cull.column_burst"))
             for row, choice in zip(rows, plan.choices, strict=True):
-                row.insert(1, str((choice.burst or 0) + 1))
+                row.insert(1, str(choice.burst))
         session.console.table(headings, rows, right=[1, 2] if plan.bursts is not None else [1])
         session.console.note(_chosen(plan, "sidecars.cull.would"))
     for path, reason in plan.failed:
