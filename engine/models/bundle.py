@@ -40,6 +40,7 @@ from engine.models.soundness import (
     check_golden,
     check_hash,
     check_no_strays,
+    load_familiar,
     load_scorer,
 )
 from engine.storage import content_hash, write_json
@@ -48,6 +49,7 @@ from engine.workspace import Workspace
 
 if TYPE_CHECKING:
     from engine.models.base import Features, Scorer
+    from engine.models.familiar import Familiar
 
 __all__ = [
     "FORMAT",
@@ -77,11 +79,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle: its manifest and its fitted scorer."""
+    """A loaded bundle: its manifest, its fitted scorer, and what tells photos that are far from all it learned from.
+
+    Args:
+        familiar: None for a bundle that was made without.
+    """
 
     info: BundleInfo
     manifest: Mapping[str, Any]
     scorer: Scorer
+    familiar: Familiar | None = None
 
 
 def new_model_id(model: str, now: datetime) -> str:
@@ -90,7 +97,12 @@ def new_model_id(model: str, now: datetime) -> str:
 
 
 def save_bundle(
-    workspace: Workspace, manifest: Mapping[str, Any], scorer: Scorer, golden: Features, record: Record | None = None
+    workspace: Workspace,
+    manifest: Mapping[str, Any],
+    scorer: Scorer,
+    golden: Features,
+    record: Record | None = None,
+    familiar: Familiar | None = None,
 ) -> BundleInfo:
     """Write a bundle: all files into a temporary folder, flushed, then renamed into place.
 
@@ -100,6 +112,7 @@ def save_bundle(
         scorer: the fitted model.
         golden: (M, D) float32 feature vectors; the first 16 are kept with the scores the model gives them.
         record: the curve and what was said of each photo, for reports.
+        familiar: what tells photos that are far from those of the training.
 
     Raises:
         BeholderError: the disk is full or read-only; nothing is left behind.
@@ -113,6 +126,8 @@ def save_bundle(
         scorer.save(part)
         if record is not None:
             record.save(part)
+        if familiar is not None:
+            familiar.save(part)
         save_arrays(part / GOLDEN_NAME, {"features": rows, "scores": scorer.predict(rows)})
         files = {name: content_hash(part / name) for name in file_names(part)}
         write_json(part / MANIFEST_NAME, {"format": FORMAT, **manifest, "files": files})
@@ -132,7 +147,7 @@ def load_bundle(info: BundleInfo) -> Bundle:
         check_hash(info.path / name, expected)
     scorer = load_scorer(info.path, manifest)
     check_golden(info.path, manifest, scorer)
-    return Bundle(info, manifest, scorer)
+    return Bundle(info, manifest, scorer, load_familiar(info.path, manifest))
 
 
 def remove_bundle(workspace: Workspace, info: BundleInfo) -> Path:

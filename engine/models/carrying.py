@@ -27,7 +27,15 @@ from engine.models.manifest import BundleInfo, manifest_of, read_info, read_mani
 from engine.models.manifest_check import MANIFEST_BYTES, MANIFEST_NAME, is_plain, is_plain_deep
 from engine.models.part_folder import already_there, part_folder
 from engine.models.record import RECORD_NAME, read_record
-from engine.models.soundness import GOLDEN_NAME, check_golden, check_hash, check_network, load_scorer
+from engine.models.soundness import (
+    FAMILIAR_NAME,
+    GOLDEN_NAME,
+    check_golden,
+    check_hash,
+    check_network,
+    load_familiar,
+    load_scorer,
+)
 from engine.storage import disk_errors, replacing, require_space, sync_folder, write_json
 from engine.workspace import Workspace
 
@@ -35,6 +43,9 @@ IMPORT_BYTES = 4 << 30
 _MOST_FILES = 64
 _JSON_BYTES = 64 << 20
 _GOLDEN_BYTES = 64 << 20
+# more than the file of any network has
+_FAMILIAR_BYTES = 16 << 20
+_MOST_BYTES = {RECORD_NAME: _JSON_BYTES, GOLDEN_NAME: _GOLDEN_BYTES, FAMILIAR_NAME: _FAMILIAR_BYTES}
 _CHUNK = 1 << 20
 _OUR_ID = re.compile(r"[a-z]+(-[a-z]+)*-\d{8}-\d{6}-[0-9a-f]{4}")
 
@@ -124,6 +135,7 @@ def _try_out(part: Path) -> None:
         raise damaged_model(part / RECORD_NAME, "it holds more than texts and numbers")
     if check_golden(part, manifest, load_scorer(part, manifest)) == 0:
         raise damaged_model(part / GOLDEN_NAME, "it holds no rows")
+    load_familiar(part, manifest)
     check_network(part, manifest)
 
 
@@ -177,8 +189,7 @@ def _sizes(home: int, folder: Path, manifest: Mapping[str, Any]) -> dict[str, in
     for name in names:
         with _plain_file(home, folder, name) as file:
             sizes[name] = os.fstat(file.fileno()).st_size
-        most = _JSON_BYTES if name == RECORD_NAME else _GOLDEN_BYTES if name == GOLDEN_NAME else IMPORT_BYTES
-        if sizes[name] > most:
+        if sizes[name] > _MOST_BYTES.get(name, IMPORT_BYTES):
             raise damaged_model(folder / name, f"{sizes[name]} bytes are too many")
     if sum(sizes.values()) > IMPORT_BYTES:
         raise damaged_model(folder, f"{sum(sizes.values())} bytes are too many")

@@ -163,8 +163,13 @@ def is_plain_deep(value: Any, depth: int = 4) -> bool:
 
 
 def _coverage(value: Any) -> bool:
-    keys = ("coverage", "halfwidth", "factor")
-    return isinstance(value, dict) and all(value.get(key) is None or _number(value[key]) for key in keys)
+    if not isinstance(value, dict):
+        return False
+    keys = ("coverage", "halfwidth", "factor", "held", "held_of")
+    ends = value.get("far")
+    return all(value.get(key) is None or _number(value[key]) for key in keys) and (
+        ends is None or (_pair(ends) and all(map(_number, ends)) and ends[0] <= ends[1])
+    )
 
 
 def _spec(value: Any) -> bool:

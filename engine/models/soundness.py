@@ -16,9 +16,11 @@ from engine.storage import content_hash
 
 if TYPE_CHECKING:
     from engine.models.base import Scorer
+    from engine.models.familiar import Familiar
 
 GOLDEN_NAME = "golden.safetensors"
 GOLDEN_ROWS = 16
+FAMILIAR_NAME = "familiar.safetensors"
 # relative to the scale's width; bf16 never enters here: golden rows start from stored vectors
 _GOLDEN_TOLERANCE = 1e-4
 # a manifest that is just being written, or whose writer was killed; see `engine.storage.replacing`
@@ -92,6 +94,30 @@ def load_scorer(folder: Path, manifest: Mapping[str, Any]) -> Scorer:
         raise damaged_model(error.message.values.get("path", folder), "it is missing") from error
     except BROKEN as error:
         raise damaged_model(folder, f"{type(error).__name__}: {error}") from error
+
+
+def load_familiar(folder: Path, manifest: Mapping[str, Any]) -> Familiar | None:
+    """Return what tells photos that are far from those of a bundle's training; None for one that was made without.
+
+    Raises:
+        DamagedFile: it is not what a training writes, or takes other vectors than the model does.
+    """
+    from engine.models.arrays import load_arrays
+    from engine.models.familiar import Familiar
+
+    if FAMILIAR_NAME not in manifest["files"]:
+        return None
+    file = folder / FAMILIAR_NAME
+    try:
+        familiar = Familiar.load(folder)
+        width = load_arrays(folder / GOLDEN_NAME, ("features",))["features"].shape[-1]
+        if familiar.width != width:
+            raise ValueError(f"it takes {familiar.width} features, the model {width}")
+    except NotFound as error:
+        raise damaged_model(error.message.values.get("path", file), "it is missing") from error
+    except BROKEN as error:
+        raise damaged_model(file, f"{type(error).__name__}: {error}") from error
+    return familiar
 
 
 def check_golden(folder: Path, manifest: Mapping[str, Any], scorer: Scorer) -> int:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine.errors import BeholderError, DamagedFile, Message
 from engine.models.manifest import BundleInfo, read_manifest
 from engine.models.soundness import (
+    FAMILIAR_NAME,
     GOLDEN_NAME,
     check_features,
     check_golden,
     check_hash,
     check_network,
+    load_familiar,
     load_scorer,
     stray_files,
 )
@@ -130,6 +132,15 @@ def _model_checks(info: BundleInfo, manifest: dict[str, Any], whole: bool) -> It
             yield BundleCheck("golden", "", "skipped", Message("Not looked at, because the model can't be loaded."))
     else:
         yield BundleCheck("golden", str(rows), "ok")
+        yield from _familiar_check(info, manifest)
+
+
+def _familiar_check(info: BundleInfo, manifest: dict[str, Any]) -> Iterator[BundleCheck]:
+    """Look at what tells far photos, where the bundle has it; only a fault is worth a line of its own."""
+    try:
+        load_familiar(info.path, manifest)
+    except BeholderError as error:
+        yield _failed("model", FAMILIAR_NAME, error)
 
 
 def _failed(kind: Kind, subject: str, error: BeholderError, *, damage: bool = False) -> BundleCheck:

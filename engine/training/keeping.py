@@ -9,16 +9,18 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.errors import BeholderError
+from engine.errors import BeholderError, ImageError
 from engine.events import Event, Notice
 from engine.features.backbones import fingerprint, get_backbone
 from engine.metrics import Interval
 from engine.models.base import Features, Scorer
 from engine.models.bundle import new_model_id, save_bundle
+from engine.models.familiar import Familiar
 from engine.models.record import Guessed, Record
 from engine.prediction.guesses import Guess, write_guesses
-from engine.prediction.intervals import make_interval
+from engine.prediction.intervals import make_interval, score_range, share_held
 from engine.training.album import Album
 from engine.training.measure import Measured, Plan
 from engine.training.priors import Prior
@@ -31,6 +33,8 @@ TUNED_WEIGHTS = "network.safetensors"
 _VERSIONS = ("beholder", "numpy", "openvino", "pillow", "safetensors", "scikit-learn", "skops", "timm", "torch")
 _CHUNK = 2048
 _GOLDEN = 16
+_FEWEST_ERRORS = 9  # with fewer, no interval can hold nine times of ten
+_ENOUGH_ERRORS = 40
 
 
 @runtime_checkable
@@ -68,7 +72,8 @@ def keep(workspace: Workspace, training: Training, scorer: Scorer) -> Generator[
     """
     scale = workspace.scale
     manifest = _manifest(training, scorer, scale)
-    save_bundle(workspace, manifest, scorer, _golden(training.album, scorer), _record(training))
+    familiar = yield from _familiar(training, scorer)
+    save_bundle(workspace, manifest, scorer, _golden(training.album, scorer), _record(training), familiar)
     is_tuned = bool(manifest.get("tuned"))
     try:
         guesses = _own_guesses(training) if is_tuned else _guesses(training, scorer, scale)
@@ -82,7 +87,7 @@ def keep(workspace: Workspace, training: Training, scorer: Scorer) -> Generator[
 
 def _manifest(training: Training, scorer: Scorer, scale: Scale) -> dict[str, Any]:
     spec, measured, data = training.spec, training.measured, training.album.scored
-    backbone, held_out = get_backbone(spec.backbone), measured.held_out
+    backbone = get_backbone(spec.backbone)
     made: dict[str, Any] = {"weights": spec.weights, "fingerprint": training.album.fingerprint}
     if isinstance(scorer, TrainsNetwork):
         made = {
@@ -92,7 +97,6 @@ def _manifest(training: Training, scorer: Scorer, scale: Scale) -> dict[str, Any
         }
     if training.prior is not None:
         made["prior"] = training.prior.to_dict()
-    spread = None if measured.spread is None else measured.spread[held_out]
     return {
         "model_id": new_model_id(spec.model, training.created),
         "name": spec.name,
@@ -105,7 +109,7 @@ def _manifest(training: Training, scorer: Scorer, scale: Scale) -> dict[str, Any
         "spec": spec.model_dump(mode="json"),
         "data_hash": training.album.digest(),
         "split": _split(training.album, training.plan),
-        "interval": make_interval(data.scores[held_out], measured.predicted[held_out], spread),
+        "interval": _interval(training),
         "metrics": {part: figures.to_dict() for part, figures in measured.metrics.items()},
         "intervals": {part: _lists(ends) for part, ends in measured.intervals.items()},
         "baseline": measured.baselines["mean"].to_dict(),
@@ -115,6 +119,54 @@ def _manifest(training: Training, scorer: Scorer, scale: Scale) -> dict[str, Any
         "versions": _versions(backbone.source),
         "seconds": round(training.seconds, 3),
     }
+
+
+def _interval(training: Training) -> dict[str, Any]:
+    """Return the manifest's ``interval``, with what stands for a far photo, and how often it held on the test part."""
+    measured, data = training.measured, training.album.scored
+    found = _from_errors(training, _calibration(training, measured.held_out))
+    found["far"] = [round(end, 6) for end in score_range(data.scores, groups=data.groups)]
+    if measured.tested is None:
+        return found
+    test = np.isfinite(measured.tested)
+    others = measured.held_out & ~test
+    if np.count_nonzero(others) >= _FEWEST_ERRORS:
+        spread = None if measured.tested_spread is None else measured.tested_spread[test]
+        without = _from_errors(training, others)
+        found["held"] = round(share_held(without, data.scores[test], measured.tested[test], spread), 6)
+        found["held_of"] = int(np.count_nonzero(test))
+    return found
+
+
+def _calibration(training: Training, held_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the photos whose errors the interval rests on.
+
+    A network was stopped by its validation part, whose errors are a little too small for that: with a test part that
+    is large enough, they don't count.
+    """
+    tested = training.measured.tested
+    if training.measured.scorer is None or tested is None:
+        return held_out
+    test = np.isfinite(tested)
+    return test if np.count_nonzero(test) >= _ENOUGH_ERRORS else held_out
+
+
+def _from_errors(training: Training, rows: NDArray[np.bool_]) -> dict[str, Any]:
+    measured, data = training.measured, training.album.scored
+    spread = None if measured.spread is None else measured.spread[rows]
+    return make_interval(data.scores[rows], measured.predicted[rows], spread, groups=data.groups[rows])
+
+
+def _familiar(training: Training, scorer: Scorer) -> Generator[Event, None, Familiar | None]:
+    """Return what tells photos that are far from the scored ones; a network is asked for vectors of its own."""
+    data, measured = training.album.scored, training.measured
+    unseen = None if measured.scorer is None else measured.held_out
+    try:
+        vectors = scorer.vectors(data)
+    except ImageError as error:
+        yield Notice(error.message)  # the model is there; it can't tell what is far
+        return None
+    return Familiar.fit(vectors, data.groups, data.blocks, unseen=unseen, seed=data.seed)
 
 
 def _lists(intervals: Mapping[str, Interval | None]) -> dict[str, list[float] | None]:

@@ -72,6 +72,8 @@ class Measured:
         predicted: (N,) guesses for each scored photo, clipped to the scale.
         held_out: (N,) whether the guess is of a model that never saw the photo's group.
         spread: (N,) standard deviations of these guesses; None where the family gives none.
+        tested: (N,) guesses for the test part of the model that was tested on it, which learned from all other parts;
+            NaN elsewhere. None where cross-validation stands in for it. tested_spread: as `spread`, of these guesses.
         curve: the live curve's events in JSON form.
         scorer: the measured model itself where it is the one to be saved; None where the recipe is fitted anew.
     """
@@ -84,6 +86,8 @@ class Measured:
     predicted: Scores
     held_out: NDArray[np.bool_]
     spread: Scores | None = None
+    tested: Scores | None = None
+    tested_spread: Scores | None = None
     curve: tuple[Mapping[str, Any], ...] = ()
     scorer: Scorer | None = None
 
@@ -188,7 +192,7 @@ class _Measuring:
     scorer: Scorer | None = None
 
     def __post_init__(self) -> None:
-        self.guesses = _Guesses.of(self.data.scores.size)
+        self.guesses, self.tested = (_Guesses.of(self.data.scores.size) for _ in range(2))
         self.baselines = Baselines(self.data)
 
     def probe(self) -> Generator[Event, None, None]:
@@ -238,14 +242,14 @@ class _Measuring:
             rounds += [(f"leaked-{number}", careless, *rows) for number, rows in enumerate(dealt)]
 
         yield Phase("evaluating")
-        self.guesses, loose, tested = (_Guesses.of(data.scores.size) for _ in range(3))
+        self.guesses, loose = (_Guesses.of(data.scores.size) for _ in range(2))
         for done, (stage, those, seen, unseen) in enumerate(rounds):
             yield Progress("evaluating", done, len(rounds))
             kind = stage.partition("-")[0]
             # without a watched part the probe was this very fit
             known = self.scorer if stage == "fold-0" and not self._watched().size else None
             scorer = known or self._fitted(those.subset(seen), stage)
-            self._ask(scorer, unseen, {"fold": self.guesses, "test": tested}.get(kind, loose))
+            self._ask(scorer, unseen, {"fold": self.guesses, "test": self.tested}.get(kind, loose))
             if kind == ("fold" if self.plan.folds else "test"):
                 self.baselines.guess(seen, unseen)
         yield Progress("evaluating", len(rounds), len(rounds))
@@ -253,7 +257,7 @@ class _Measuring:
         everything = np.arange(data.scores.size)
         self._note("cv", everything, self.guesses.predicted)
         if self.plan.folds is None:
-            self._note("test", parts.test, tested.predicted[parts.test])
+            self._note("test", parts.test, self.tested.predicted[parts.test])
         else:
             self.metrics["test"], self.intervals["test"] = self.metrics["cv"], self.intervals["cv"]
         if leaked:
@@ -265,6 +269,7 @@ class _Measuring:
         assert self.scorer is not None
         parts = self.plan.parts
         self._note("test", parts.test, self._ask(self.scorer, parts.test, self.guesses))
+        self.tested = self.guesses
         self.baselines.guess(np.sort(np.concatenate([parts.train, parts.validation])), parts.test)
         held_out = np.ones(self.data.scores.size, np.bool_)
         held_out[parts.train] = False
@@ -279,6 +284,7 @@ class _Measuring:
 
     def _figures(self, held_out: NDArray[np.bool_], careless: Metrics | None, scorer: Scorer | None) -> Measured:
         spread = self.guesses.spread
+        tested, tested_spread = self._of_the_test_part()
         return Measured(
             self.spec,
             self.metrics,
@@ -288,9 +294,20 @@ class _Measuring:
             self.guesses.predicted,
             held_out,
             spread if np.isfinite(spread[held_out]).all() else None,
+            tested,
+            tested_spread,
             tuple(self.curve),
             scorer,
         )
+
+    def _of_the_test_part(self) -> tuple[Scores | None, Scores | None]:
+        """Return guesses and spread of the tested model, NaN for the photos that are not of the test part."""
+        if self.plan.folds is not None:
+            return None, None
+        rows, size = self.plan.parts.test, self.data.scores.size
+        guesses, spread = np.full(size, np.nan), np.full(size, np.nan)
+        guesses[rows], spread[rows] = self.tested.predicted[rows], self.tested.spread[rows]
+        return guesses, spread if np.isfinite(spread[rows]).all() else None
 
     def _fitted(self, data: TrainingSet, stage: str) -> Scorer:
         return fit_quietly(self.make(self.spec), data, self.control.within(stage), self.spec.model)
