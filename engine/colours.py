@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageChops, ImageCms
@@ -15,6 +16,8 @@ from engine.camera_notes import DECODER_ERRORS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Change = Callable[[Image.Image], Image.Image]
 
 _LARGEST_PROFILE = 16 << 20  # bytes; a printing press's tables take a few millions
 _KEPT_PROFILES = 16
@@ -48,7 +51,7 @@ def to_rgb(image: Image.Image, target: tuple[int, int] | None = None) -> Image.I
         factor = min(colour.width // (2 * max(target[0], 1)), colour.height // (2 * max(target[1], 1)))
         if factor > 1:
             colour, alpha = _reduced(colour, alpha, factor)
-    rgb = _changed(colour, change)
+    rgb = _plain_rgb(colour) if change is None else change(colour)
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     if rgb is image:
@@ -77,14 +80,7 @@ def _divided(band: Image.Image, alpha: Image.Image) -> Image.Image:
     return Image.merge("La", (band, alpha)).convert("LA").getchannel("L")
 
 
-def _changed(colour: Image.Image, change: ImageCms.ImageCmsTransform | None) -> Image.Image:
-    if change is not None:
-        try:
-            done = ImageCms.applyTransform(colour, change)
-        except (ImageCms.PyCMSError, *DECODER_ERRORS):
-            done = None
-        if done is not None:
-            return done
+def _plain_rgb(colour: Image.Image) -> Image.Image:
     return colour if colour.mode == "RGB" else colour.convert("RGB")
 
 
@@ -174,9 +170,9 @@ class _Profiles:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[bytes, str], ImageCms.ImageCmsTransform | None] = OrderedDict()
+        self._known: OrderedDict[tuple[bytes, str], Change | None] = OrderedDict()
 
-    def find(self, profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    def find(self, profile: bytes, mode: str) -> Change | None:
         """Return what makes sRGB of pictures of a mode that bear the profile; None where they may stay as they are."""
         if not 128 <= len(profile) <= _LARGEST_PROFILE:
             return None
@@ -196,20 +192,45 @@ class _Profiles:
 _profiles = _Profiles()
 
 
-def _change(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _change(profile: bytes, mode: str) -> Change | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         kind, space = source.profile.device_class.strip(), source.profile.xcolor_space.strip()
         if kind not in _CLASSES or _SPACES.get(space) != mode:
             return None
-        change = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", _INTENT, _FLAGS)
+        flags = _FLAGS | ImageCms.Flags.NOOPTIMIZE if mode == "L" else _FLAGS
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", _INTENT, flags)
         probe = _probe(mode)
-        seen = ImageCms.applyTransform(probe, change)
+        seen = ImageCms.applyTransform(probe, transform)
     except (ImageCms.PyCMSError, *DECODER_ERRORS):
         return None  # damaged: the picture is worth more than its profile
     if seen is None or _distance(seen, probe.convert("RGB")) <= _UNSEEN:
         return None
-    return change
+    if mode == "L":
+        return _GrayChange(seen)
+    return functools.partial(_applied, transform)
+
+
+def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
+    try:
+        done = ImageCms.applyTransform(image, transform)
+    except ImageCms.PyCMSError:  # as of a table that is damaged deep inside
+        done = None
+    return _plain_rgb(image) if done is None else done
+
+
+class _GrayChange:
+    """Looks up what each of the 256 grays becomes; LittleCMS's own table is too coarse for dark ones.
+
+    Args:
+        seen: (256, 1) RGB, what black to white become.
+    """
+
+    def __init__(self, seen: Image.Image) -> None:
+        self._tables = [list(band.tobytes()) for band in seen.split()]
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return Image.merge("RGB", [image.point(table) for table in self._tables])
 
 
 def _probe(mode: str) -> Image.Image:
