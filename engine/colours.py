@@ -202,8 +202,8 @@ def _change(profile: bytes, mode: str) -> Change | None:
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", _INTENT, flags)
         probe = _probe(mode)
         seen = ImageCms.applyTransform(probe, transform)
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
-        return None  # damaged: the picture is worth more than its profile
+    except (ImageCms.PyCMSError, ImportError, *DECODER_ERRORS):
+        return None  # damaged, or a Pillow without LittleCMS: the picture is worth more than its profile
     if seen is None or _distance(seen, probe.convert("RGB")) <= _UNSEEN:
         return None
     if mode == "L":

@@ -52,6 +52,7 @@ def diagnose(workspace: Workspace, *, processor_file: Path = Path("/proc/cpuinfo
         *_memory(),
         _graphics_card(),
         *_libraries(),
+        *_formats(),
         _weights(),
         _disk_space(workspace.root),
         _file_system(workspace.root),
@@ -120,9 +121,8 @@ def _graphics_card(which: Callable[[str], str | None] = shutil.which) -> Finding
 
 def _libraries() -> Iterator[Finding]:
     for name in _LIBRARIES:
-        try:
-            version = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+        version = _version(name)
+        if version is None:
             yield Finding(
                 "libraries",
                 "missing",
@@ -131,6 +131,37 @@ def _libraries() -> Iterator[Finding]:
             )
         else:
             yield Finding("libraries", "ok", Message("{name} {version}", {"name": name, "version": version}))
+
+
+def _formats() -> Iterator[Finding]:
+    """Say which kinds of photos need an extra that is not here; beholder works without."""
+    version = _version("pillow-heif")
+    if version is None:
+        yield Finding(
+            "formats",
+            "warn",
+            Message("HEIC photos can't be read: pillow-heif is not installed."),
+            Message("Install it with: pip install 'beholder[heic]'"),
+        )
+    else:
+        yield Finding("formats", "ok", Message("HEIC photos: pillow-heif {version}.", {"version": version}))
+    version = _version("rawpy")
+    if version is None:
+        yield Finding(
+            "formats",
+            "warn",
+            Message("Cameras' RAW photos can't be read: rawpy is not installed."),
+            Message("Install it with: pip install 'beholder[raw]'"),
+        )
+    else:
+        yield Finding("formats", "ok", Message("Cameras' RAW photos: rawpy {version}.", {"version": version}))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _weights() -> Finding:

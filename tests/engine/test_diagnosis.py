@@ -57,19 +57,33 @@ def test_the_processor_is_read_from_the_system(workspace: Workspace, tmp_path: P
     assert words in str(_topic(diagnose(workspace, processor_file=file), "processor").message)
 
 
-def test_a_library_that_is_not_installed_is_missing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def _without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     import importlib.metadata
 
     real: Callable[[str], str] = importlib.metadata.version
 
     def version(name: str) -> str:
-        if name == "timm":
+        if name in names:
             raise importlib.metadata.PackageNotFoundError(name)
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
+
+
+def test_a_library_that_is_not_installed_is_missing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    _without(monkeypatch, "timm")
     gone = [finding for finding in diagnose(workspace) if finding.state == "missing"]
     assert [str(finding.message) for finding in gone] == ["timm is not installed."]
+
+
+def test_an_extra_that_is_not_installed_is_named_with_its_command(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [finding.state for finding in diagnose(workspace) if finding.topic == "formats"] == ["ok", "ok"]
+    _without(monkeypatch, "pillow-heif", "rawpy")
+    found = [finding for finding in diagnose(workspace) if finding.topic == "formats"]
+    assert [finding.state for finding in found] == ["warn", "warn"]
+    assert ["beholder[heic]" in str(found[0].remedy), "beholder[raw]" in str(found[1].remedy)] == [True, True]
 
 
 def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
@@ -79,7 +93,7 @@ from pathlib import Path
 from engine.diagnosis import diagnose
 from engine.workspace import Workspace
 diagnose(Workspace(Path({str(tmp_path)!r})))
-print([name for name in ("torch", "openvino", "sklearn") if name in sys.modules])
+print([name for name in ("torch", "openvino", "sklearn", "rawpy", "pillow_heif") if name in sys.modules])
 """
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.strip() == "[]"
