@@ -6,25 +6,13 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from engine import raw_photos
 from engine.images import SUFFIXES
 from engine.labels.stars import find_sidecars
 from engine.natural_order import natural_key
 
 Naming = Literal["lightroom", "darktable"]
 """``lightroom``: ``IMG.xmp``; ``darktable`` (and digiKam): ``IMG.jpg.xmp``."""
-
-# fmt: off
-CAMERA_SUFFIXES = frozenset(
-    {
-        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff",
-        ".gpr", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf",
-        ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-    }
-)
-# fmt: on
-"""Endings of cameras' own formats: a sidecar named after the stem alone belongs to such a file first."""
-
-_OTHERS = SUFFIXES | CAMERA_SUFFIXES | {".heic", ".heif", ".hif"}
 
 
 def sidecar_of(photo: Path, naming: Naming) -> Path:
@@ -47,7 +35,7 @@ def sharers(photo: Path) -> list[str]:
     if not stem:
         return []
     found = []
-    for suffix in sorted(_OTHERS):
+    for suffix in sorted(SUFFIXES):
         # asking for each is quicker than listing a folder of a hundred thousand photos for each of them
         for written in (suffix, suffix.upper(), suffix.capitalize()):
             other = photo.with_name(stem + written)
@@ -59,7 +47,7 @@ def sharers(photo: Path) -> list[str]:
 def owner_of_stem(photo: Path) -> str:
     """Return the name of the picture to which ``IMG.xmp`` belongs: a camera's own format before others."""
     names = [photo.name, *sharers(photo)]
-    return min(names, key=lambda name: (os.path.splitext(name)[1].lower() not in CAMERA_SUFFIXES, natural_key(name)))  # noqa: PTH122
+    return min(names, key=lambda name: (Path(name).suffix.lower() not in raw_photos.SUFFIXES, natural_key(name)))
 
 
 def _same_file(one: Path, other: Path) -> bool:

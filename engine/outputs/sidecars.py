@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from engine.labels.stars import RATING, SIDECAR_LIMIT, find_sidecars, read_stars
 from engine.outputs.sidecar_names import Naming, named_after_file, owner_of_stem, sidecar_of
 from engine.outputs.xmp import Packet
 from engine.outputs.xmp_scan import BEHOLDER_NAMESPACE
-from engine.storage import disk_errors, write_bytes
+from engine.storage import disk_errors, open_regular, write_bytes
 from engine.workspace import Scale, format_score
 
 NAMINGS: tuple[Naming, ...] = get_args(Naming)
@@ -234,15 +233,13 @@ def _read(sidecar: Path) -> _Read:
     """Return a sidecar's content; empty where there is none.
 
     Raises:
-        DamagedFile: it is too large, or no file. BeholderError: it can't be read.
+        DamagedFile: it is too large. BeholderError: it is no file, or can't be read.
     """
     with disk_errors(sidecar):
         mark = _mark(sidecar)
         if mark is None:
             return _Read(b"", None)
-        if not stat.S_ISREG(mark[0]):
-            raise _damaged(sidecar, ValueError("it is not a file"))
-        with sidecar.open("rb") as data:
+        with open_regular(sidecar) as data:
             content = data.read(SIDECAR_LIMIT + 1)
     if len(content) > SIDECAR_LIMIT:
         raise _damaged(sidecar, ValueError(f"it is larger than {SIDECAR_LIMIT >> 20} MB"))
