@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Message
-from engine.events import CurvePoint, Epoch, Event, Finished, Notice, PartMetrics, Phase, Progress, Row
+from engine.events import CurvePoint, Epoch, Event, Finished, ItemFailed, Notice, PartMetrics, Phase, Progress, Row
 from engine.jobs import lock
-from engine.jobs.events import EVENTS_NAME, EventWriter
+from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, LineWriter
 from engine.jobs.spec import JobSpec, check_payload, save_spec
 from engine.workspace import Workspace
 
@@ -138,3 +138,26 @@ def search(workspace: Workspace, trials: int = 24) -> Path:
     told.append(Progress("searching", trials, 40))
     payload = {"base": {"model": "svr"}, "trials": 40}
     return write_job(workspace, "20261123-101500-tune-a1b3", "tune", payload, told)
+
+
+def prediction(workspace: Workspace, rows: list[Mapping[str, Any]], *, end: Told | None = None) -> Path:
+    """Write a prediction of the folder in which the rows' photos lie, its rows done, finished unless told otherwise.
+
+    Args:
+        workspace: the job's.
+        rows: in the contract's columns.
+        end: its last event.
+    """
+    folder = str(Path(str(rows[0]["path"])).parent)
+    failed = [
+        ItemFailed(str(row["path"]), Message("{name} is damaged or cut off.", {"name": Path(str(row["path"])).name}))
+        for row in rows
+        if row["score"] is None
+    ]
+    told: list[Told] = [STARTED, Progress("features", len(rows), len(rows)), *failed]
+    told.append(end or Finished({"model_id": rows[0]["model_id"], "n": len(rows), "failed": len(failed)}))
+    place = write_job(workspace, "20261121-171500-predict-e5f6", "predict", {"paths": [folder]}, told)
+    with LineWriter(place / ROWS_NAME) as writer:
+        for row in rows:
+            writer.append(row)
+    return place

@@ -51,7 +51,7 @@ def standing_text(standing: Standing) -> str:
 def neighbour_text(name: str, score: float, similarity: float) -> Text:
     """Return a resembling photo's score, how much it resembles, and its name."""
     text = Text(format_score(round(score, 2)), "bold", no_wrap=True, overflow="ellipsis")
-    text.append(f" · {t('predict_room.alike', similarity=f'{similarity:.2f}')}\n", "not bold dim")
+    text.append(f"  {similarity:.2f}\n", "not bold dim")
     return text.append(display_name(name), "not bold")
 
 

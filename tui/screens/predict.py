@@ -28,7 +28,7 @@ from tui.i18n import say, t
 from tui.job_story import ENDED, Event, JobStory
 from tui.keymap import bind
 from tui.paths import parse_pasted_paths, parse_typed_path, typed_form
-from tui.prediction.batch_room import BatchRoom
+from tui.prediction.saving_room import SavingRoom
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.job_status import JobStatus
 from tui.widgets.model_select import ModelSelect
@@ -72,7 +72,7 @@ class PathRefused(Message):
     error: BeholderError
 
 
-class PredictScreen(BatchRoom):
+class PredictScreen(SavingRoom):
     """The room where a model scores photos."""
 
     area = "predict"
@@ -358,7 +358,7 @@ class PredictScreen(BatchRoom):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys that work now; a narrow footer leaves out those that everybody finds without it."""
         active = super().active_bindings
-        left_out = set(_NOT_BESIDE_ROWS) if self.has_class("-many") and not self.has_class("-wide") else set()
+        left_out = set(_NOT_BESIDE_ROWS) if self.found.rows and not self.has_class("-wide") else set()
         if self.shows_why:
             left_out.add("predict.why")  # escape says the same
         for key, found in active.items():
@@ -375,7 +375,7 @@ class PredictScreen(BatchRoom):
         needs = _NEEDS.get(action)
         if needs is None:
             return super().check_action(action, parameters)
-        if action not in {"correct", "leave_why"} and isinstance(self.focused, Input):
+        if action not in {"correct", "leave_why", "export"} and isinstance(self.focused, Input):
             return False
         return bool(needs(self))
 
@@ -425,6 +425,7 @@ _NEEDS: Mapping[str, Callable[[PredictScreen], object]] = {
     "step": lambda screen: screen.shows_why,
     "heat": lambda screen: screen.has_reasons("heat"),
     "measurements": lambda screen: screen.has_reasons("measurements"),
+    "export": lambda screen: screen.has_class("-many") and bool(screen.found.shown),
     "another": lambda screen: screen.has_class("-one") or screen.has_class("-many"),
 }
 """What an action needs to make sense; most are letters, which belong to a field where one is typed into."""

@@ -32,7 +32,7 @@ class PhotoFacts(VerticalScroll):
     """
 
     DEFAULT_CSS = """
-    PhotoFacts { height: 1fr; scrollbar-size-vertical: 1; }
+    PhotoFacts { height: 1fr; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     PhotoFacts > Static { height: auto; width: 1fr; }
     PhotoFacts > .-none { display: none; }
     PhotoFacts > .title { color: $primary; margin-top: 1; }
@@ -104,7 +104,7 @@ class PhotoFacts(VerticalScroll):
         self._put("measured-title", Text(t("predict_room.measured")) if shown else None)
         self._put("measured", measurements_table(shown) if shown else None)
         if shown and not was_shown:
-            self.call_after_refresh(self.query_one("#facts-measured").scroll_visible, animate=False)
+            self.call_after_refresh(self.scroll_end, animate=False)
 
     @property
     def shows_measurements(self) -> bool:
@@ -122,7 +122,7 @@ class PhotoFacts(VerticalScroll):
             self._put("plot", None)
             return
         height = 2 if self.size.height < 24 else 4
-        self._put("plot", Text("\n".join(plot_lines(standing.counts, self._score, self.scale, width, height))))
+        self._put("plot", Text("\n".join(plot_lines(standing.counts, self._score, self.scale, width, height)), no_wrap=True))
 
     def _put(self, part: str, content: RenderableType | None) -> None:
         static = self.query_one(f"#facts-{part}", Static)
