@@ -16,18 +16,25 @@ OPTIONS_WITH_VALUE = frozenset(
         "--augment",
         "--backbone",
         "--batch",
+        "--best",
         "--dropout",
         "--epochs",
         "--filter",
         "--folds",
+        "--engine",
         "--format",
+        "--from",
+        "--html",
+        "--link",
         "--loss",
         "--lr",
+        "--min-score",
         "--model",
         "--name",
         "--out",
         "--patience",
         "--pattern",
+        "--per-burst",
         "--prior",
         "--scale",
         "--scores",
@@ -35,15 +42,19 @@ OPTIONS_WITH_VALUE = frozenset(
         "--set",
         "--sort",
         "--split",
+        "--stars",
         "--storage",
         "--study",
         "--to",
         "--top",
         "--trials",
+        "--undo",
         "--weight-decay",
         "--weights",
+        "--xmp",
     }
 )
+_FLAGS_ELSEWHERE = frozenset({"--stars"})  # of another command; there no value follows
 _FLAGS = {
     "--quiet": "quiet",
     "--no-color": "no_color",
@@ -107,7 +118,7 @@ def take_global_options(arguments: Sequence[str]) -> tuple[GlobalOptions, list[s
             found[_VALUES[name]] = value if equals else words.pop(0)
         else:
             rest.append(word)
-            if word in OPTIONS_WITH_VALUE and words:
+            if word in OPTIONS_WITH_VALUE and words and not (word in _FLAGS_ELSEWHERE and words[0].startswith("-")):
                 rest.append(words.pop(0))
     options = GlobalOptions(**found)
     if options.language is not None and options.language not in LANGUAGES:
