@@ -80,6 +80,7 @@ def cull(
     check_request(folder, best=best, per_burst=per_burst, min_score=min_score)
     with StopSwitch(session.console) as stop, ProgressLine(session.console) as progress:
         rows, features = _scored(session, sources, earlier, model, recursive, stop, progress, bool(per_burst))
+        progress.show({"type": "phase", "phase": "culling"})
         plan = plan_cull(
             rows,
             folder,
@@ -92,6 +93,7 @@ def cull(
             sources=sources,
         )
         if dry_run:
+            progress.clear()
             return _show_plan(session, plan, as_json)
         return _carry_out(session, plan, stop, progress, as_json)
 
@@ -167,7 +169,7 @@ def _show_plan(session: Session, plan: CullPlan, as_json: bool) -> int:
             for row, choice in zip(rows, plan.choices, strict=True):
                 row.insert(1, str(choice.burst))
         session.console.table(headings, rows, right=[1, 2] if plan.bursts is not None else [1])
-        session.console.note(_chosen(plan, "sidecars.cull.would"))
+        session.console.note(f"{_chosen(plan, 'sidecars.cull.would')} {t('sidecars.cull.nothing')}")
     for path, reason in plan.failed:
         session.console.failure(path, say(reason))
     for note in plan.notes:
@@ -228,4 +230,5 @@ def _watched(events: Iterable[Event], progress: ProgressLine) -> tuple[Mapping[s
         if isinstance(event, ItemFailed):
             failed.append({"path": event.path, "reason": say(event.reason)})
         show(event, progress)
+    progress.clear()
     return counts, failed
