@@ -42,7 +42,7 @@ class NotAFile(BeholderError):
 def disk_error(error: OSError, path: str | os.PathLike[str]) -> BeholderError:
     """Return one of our errors for a file-system error, with the file and what to do."""
     where = Path(path)
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return NeedMissing(
             "The disk is full: {path} could not be written.",
             remedy="Free some space and run the same again; nothing that was there before has changed.",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.errors import NeedMissing, NotFound, UsageError
-from engine.outputs.tables import Format, format_of, write_rows
+from engine.outputs.tables import FORMATS, Format, format_of, write_rows
 
 COLUMNS = ("path", "score", "error")
 ROWS: list[dict[str, Any]] = [
@@ -93,6 +93,6 @@ def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
 
 
 def test_the_suffix_names_the_format() -> None:
-    assert [format_of(Path(name)) for name in ("a.CSV", "b.json", "c.jsonl")] == ["csv", "json", "jsonl"]
-    with pytest.raises(UsageError, match=r"\.csv, \.json or \.jsonl"):
+    assert [format_of(Path(name)) for name in ("a.CSV", "b.json", "c.jsonl", "d.parquet")] == list(FORMATS)
+    with pytest.raises(UsageError, match=r"\.csv, \.json, \.jsonl or \.parquet"):
         format_of(Path("scores.txt"))

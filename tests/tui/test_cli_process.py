@@ -145,13 +145,21 @@ def test_a_lost_terminal_does_not_stop_the_training(workspace_with_model: Worksp
 def test_terminate_ends_a_prediction_like_ctrl_c(
     trained_workspace: Workspace, photo_folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "rows.csv"
-    terminal = Terminal("-w", trained_workspace.root, "predict", *[photo_folder] * 2000, "--out", out)
-    terminal.read_until("/60000")
+    out, many = tmp_path / "rows.csv", tmp_path / "many"
+    many.mkdir()
+    photos = list(photo_folder.iterdir())
+    for number in range(30_000):
+        (many / f"{number}.jpg").hardlink_to(photos[number % 30])
+    terminal = Terminal("-w", trained_workspace.root, "predict", many, "--out", out)
+    terminal.read_until("/30000")
     os.kill(terminal.process.pid, signal.SIGTERM)
     assert terminal.close() == 130
     assert "Stopp" in terminal.output
+    assert "--resume" in terminal.output
     assert not out.exists()
+    kept = (tmp_path / "rows.csv.part.jsonl").read_text().splitlines()
+    assert 0 < len(kept) < 30_000
+    assert json.loads(kept[-1])["score"] is not None
 
 
 def test_a_terminal_sees_a_bar_that_is_gone_at_the_end(trained_workspace: Workspace, new_photos: Path) -> None:

@@ -1,16 +1,17 @@
-"""``beholder predict``: score photos with a trained model."""
+"""``beholder predict``: score photos with a trained model, however many."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from engine.errors import Interrupted, NotFound, UsageError, display_name
+from engine.errors import Interrupted, NeedMissing, NotFound, display_name
+from engine.events import ItemFailed, Phase
 from tui.commands.importing import given_path, show
 from tui.help_pages import add_command
 from tui.i18n import say, t
@@ -19,12 +20,11 @@ from tui.progress_line import ProgressLine
 from tui.session import Session
 
 if TYPE_CHECKING:
-    from engine.events import StopCheck
-    from engine.models.bundle import BundleInfo
+    from engine.outputs.batch import Batch
+    from tui.commands.predict_rows import Destination
+    from tui.commands.predict_wish import Wish
 
-Row = dict[str, Any]
-Form = Literal["table", "csv", "json", "jsonl"]
-COLUMNS = ("path", "score", "low", "high", "model_id", "error")
+Form = Literal["table", "csv", "json", "jsonl", "parquet"]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,148 +33,169 @@ def register(app: typer.Typer) -> None:
         app,
         "predict",
         predict,
-        help=t("cli.predict.help"),
-        example="beholder predict ~/Pictures --top 10\nfind . -name '*.jpg' | beholder predict - --format csv",
+        help=t("predicting.help"),
+        example="beholder predict ~/Pictures --top 10\n"
+        "beholder predict ~/Pictures --out scores.csv --resume\n"
+        "find . -name '*.jpg' -print0 | beholder predict - --format csv\n"
+        "beholder predict ~/Incoming --watch --xmp lightroom",
     )
 
 
 def predict(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help=t("cli.predict.paths"))],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help=t("predicting.paths"))],
     model: Annotated[str, typer.Option("--model", metavar="ID", help=t("cli.predict.model"))] = "default",
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=t("cli.predict.out"))] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help=t("predicting.out"))] = None,
     form: Annotated[
-        Form | None, typer.Option("--format", metavar="table|csv|json|jsonl", help=t("cli.predict.format"))
+        Form | None, typer.Option("--format", metavar="table|csv|json|jsonl|parquet", help=t("predicting.format"))
     ] = None,
     recursive: Annotated[bool, typer.Option("--recursive/--no-recursive", help=t("cli.predict.recursive"))] = True,
-    sort: Annotated[
-        Literal["score", "name"] | None, typer.Option("--sort", metavar="score|name", help=t("cli.predict.sort"))
+    xmp: Annotated[
+        Literal["lightroom", "darktable"] | None,
+        typer.Option("--xmp", metavar="lightroom|darktable", help=t("predicting.xmp")),
     ] = None,
-    top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help=t("cli.predict.top"))] = None,
+    stars: Annotated[str, typer.Option("--stars", metavar="A,B,C,D", help=t("predicting.stars"))] = "",
+    overwrite_ratings: Annotated[bool, typer.Option("--overwrite-ratings", help=t("predicting.overwrite"))] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help=t("predicting.html"))] = None,
+    sort: Annotated[
+        Literal["score", "name"] | None, typer.Option("--sort", metavar="score|name", help=t("predicting.sort"))
+    ] = None,
+    top: Annotated[int | None, typer.Option("--top", metavar="N", min=1, help=t("predicting.top"))] = None,
+    watch: Annotated[bool, typer.Option("--watch", help=t("predicting.watch"))] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=t("predicting.resume"))] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option("--engine", metavar="local|ray", help=t("predicting.engine"))
+    ] = "local",
     as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> int:
-    """Score the photos, the rows going out as they come where nothing has to be sorted."""
-    from engine.models.bundle import find_bundle, read_manifest
+    """Score the photos; each row goes out, or is safe on disk, as soon as it is there."""
+    from tui.commands.predict_wish import Wish
 
     session = Session.of(context)
-    chosen = _choose_format("json" if as_json else form, out)
-    photos = [path for word in paths for path in (_from_stdin() if word == "-" else [given_path(word)])]
-    if not photos:
-        raise NotFound("There is no path on the standard input.", remedy="Give one path a line.")
-    info = find_bundle(session.workspace, model)
-    low, high = read_manifest(info)["scale"]
-    decimals = 1 if high - low > 20 else 2
-    failed: list[str] = []
-    with StopSwitch(session.console) as stop, ProgressLine(session.console) as progress:
-        rows = _rows(session, info, photos, recursive, stop, progress, failed)
-        if chosen == "table":
-            _print_table(session, _until_stopped(rows, session, progress, sort, top, decimals), decimals)
-        else:
-            _write(rows, chosen, out, sort, top)
-    if out is not None:
-        session.console.note(t("cli.predict.written", path=display_name(out)))
-    if failed:
-        session.console.note(t("cli.predict.failed", n=len(failed)))
-    return 1 if failed else 0
-
-
-def _choose_format(form: Form | None, out: Path | None) -> Form:
-    from engine.outputs.tables import format_of
-
-    if out is None:
-        return form or "table"
-    if form == "table":
-        raise UsageError("A table is for the eye, not for a file.", remedy="Choose csv, json or jsonl.")
-    return form or format_of(out)
-
-
-def _from_stdin() -> Iterator[Path]:
-    data = sys.stdin.buffer.read()
-    for word in data.split(b"\0" if b"\0" in data else b"\n"):
-        if word.rstrip(b"\r"):
-            yield Path(os.fsdecode(word.rstrip(b"\r")))
-
-
-def _rows(
-    session: Session,
-    info: BundleInfo,
-    photos: list[Path],
-    recursive: bool,
-    stop: StopCheck,
-    progress: ProgressLine,
-    failed: list[str],
-) -> Iterator[Row]:
-    from engine.prediction.score import Prediction
-    from engine.prediction.score import predict as score_photos
-
-    for item in score_photos(session.workspace, info, photos, recursive=recursive, should_stop=stop):
-        if not isinstance(item, Prediction):
-            show(item, progress)
-            continue
-        row = item.to_row()
-        if item.error is not None:
-            row["error"] = say(item.error)
-            failed.append(row["path"])
-            progress.failure(row["path"], row["error"])
-        progress.clear()
-        yield row
-    progress.clear()
-
-
-def _write(rows: Iterable[Row], form: Form, out: Path | None, sort: str | None, top: int | None) -> None:
-    from engine.outputs.tables import write_rows
-
-    assert form != "table"
-    if sort or top or form == "json":
-        rows = _sorted(list(rows), sort, top)
-    if out is None and form == "csv" and sys.stdout.isatty():
-        # On a terminal a name may not bring its own control characters along; in a pipe the bytes are exact.
-        rows = ({**row, "path": display_name(row["path"])} for row in rows)
-    write_rows(rows, COLUMNS, out, form)
-
-
-def _until_stopped(
-    rows: Iterable[Row], session: Session, progress: ProgressLine, sort: str | None, top: int | None, decimals: int
-) -> list[Row]:
-    """Return the rows in their order; when the person stops the work, show those that are done first."""
-    done: list[Row] = []
-    try:
-        for row in rows:
-            done.append(row)  # noqa: PERF402 - what came before an interruption must be kept
-    except Interrupted:
-        progress.clear()
-        _print_table(session, _sorted(done, sort, top), decimals)
-        raise
-    return _sorted(done, sort, top)
-
-
-def _sorted(rows: list[Row], sort: str | None, top: int | None) -> list[Row]:
-    from engine.natural_order import natural_key
-
-    by_score = sorted(rows, key=lambda row: (row["score"] is None, -(row["score"] or 0.0)))
-    if top is not None:
-        by_score = by_score[:top]
-        sort = sort or "score"
-    if sort == "score":
-        return by_score
-    if sort == "name":
-        return sorted(by_score, key=lambda row: natural_key(row["path"]))
-    return rows
-
-
-def _print_table(session: Session, rows: list[Row], decimals: int) -> None:
-    if not rows:
-        return
-    headings = [t("cli.table.photo"), t("cli.table.score"), t("cli.table.low"), t("cli.table.high"), ""]
-    session.console.table(
-        headings,
-        [
-            [row["path"], *(_number(row[key], decimals) for key in ("score", "low", "high")), row["error"] or ""]
-            for row in rows
-        ],
-        right=[1, 2, 3],
+    if engine == "ray":
+        raise NeedMissing(
+            "This version of beholder predicts on this machine alone.", remedy="Leave --engine away: it is local."
+        )
+    wish = Wish(
+        session.workspace,
+        model,
+        words=_words(paths),
+        places=[given_path(word) for word in paths if word != "-"],
+        recursive=recursive,
+        out=out,
+        form="json" if as_json else form,
+        sort=sort,
+        top=top,
+        watch=watch,
+        resume=resume,
+        xmp=xmp,
+        stars=stars,
+        overwrite_ratings=overwrite_ratings,
+        html=html,
     )
+    return _Command(session, wish).run()
 
 
-def _number(value: float | None, decimals: int) -> str | None:
-    return None if value is None else f"{value:.{decimals}f}"
+class _Command:
+    """One run of the command."""
+
+    def __init__(self, session: Session, wish: Wish) -> None:
+        self._session, self._console, self._wish = session, session.console, wish
+
+    def run(self) -> int:
+        """Score, write, and tell what became of it."""
+        from engine.outputs.batch import Batch
+        from tui.commands.predict_rows import open_destination
+
+        wish = self._wish
+        with StopSwitch(self._console) as stop, ProgressLine(self._console) as progress, ExitStack() as held:
+            rows = held.enter_context(open_destination(self._session, wish))
+            batch = Batch(self._session.workspace, wish.info, sidecars=wish.sidecars(), words=say, should_stop=stop)
+            watch = held.enter_context(wish.open_watch()) if wish.watch else None
+            for notice in watch.notices if watch else ():
+                show(notice, progress)
+            try:
+                for event in batch.rows(wish.words, recursive=wish.recursive, done=rows.done, watch=watch):
+                    if isinstance(event, list):
+                        if rows.on_screen:
+                            progress.clear()
+                        rows.write(event)
+                    elif isinstance(event, ItemFailed):
+                        progress.failure(event.path, say(event.reason))
+                    elif isinstance(event, Phase):
+                        progress.clear()
+                        self._finish(batch, rows, progress)
+                        self._console.note(t("predicting.watching"))
+                    else:
+                        show(event, progress)
+                progress.clear()
+                self._finish(batch, rows, progress)
+            except Interrupted as error:
+                progress.clear()
+                raise rows.interrupted(error) from error
+            finally:
+                progress.clear()
+                self._tell(batch)
+            if wish.html is not None:
+                self._gallery(wish.html, rows, stop, progress)
+        return 1 if batch.tally.failed or batch.tally.sidecars_failed else 0
+
+    def _finish(self, batch: Batch, rows: Destination, progress: ProgressLine) -> None:
+        if rows.done is not None:
+            for failure in batch.star_kept(rows.rows()):
+                progress.failure(failure.path, say(failure.reason))
+        note = rows.finish(batch.tally)
+        if note:
+            self._console.note(note)
+
+    def _tell(self, batch: Batch) -> None:
+        """Say in a line each what the rows alone don't show."""
+        tally = batch.tally
+        if tally.sidecars:
+            self._console.note(t("predicting.sidecars", n=tally.sidecars))
+        if tally.failed:
+            self._console.note(t("predicting.failed", n=tally.failed))
+        if tally.far:
+            self._console.note(t("predicting.far", n=tally.far))
+        if tally.ratings_kept:
+            self._console.note(t("predicting.ratings_kept", n=tally.ratings_kept))
+        if tally.sidecars_failed:
+            self._console.note(t("predicting.sidecars_failed", n=tally.sidecars_failed))
+
+    def _gallery(self, html: Path, rows: Destination, stop: StopSwitch, progress: ProgressLine) -> None:
+        from engine.outputs.gallery import write_gallery
+        from tui.gallery_words import gallery_words
+
+        wish = self._wish
+        for event in write_gallery(
+            rows.rows(),
+            html,
+            words=gallery_words(),
+            title=t("predicting.gallery_title", model=wish.info.name or wish.info.model_id),
+            scale=wish.scale,
+            should_stop=stop,
+            thresholds=wish.thresholds,
+            thumbnails=self._session.workspace.thumbnails if self._session.workspace.exists() else None,
+        ):
+            show(event, progress)
+        progress.clear()
+        self._console.note(t("predicting.written", path=display_name(html)))
+
+
+def _words(paths: Sequence[str]) -> Sequence[Path] | Iterator[Path | None]:
+    """Return what was named: a list where that is all there is, else a stream that reads stdin where ``-`` stands."""
+    if "-" not in paths:
+        return [given_path(word) for word in paths]
+    return _streamed(paths)
+
+
+def _streamed(paths: Sequence[str]) -> Iterator[Path | None]:
+    from tui.path_list import read_paths
+
+    found = False
+    for word in paths:
+        for path in read_paths(sys.stdin.buffer) if word == "-" else (given_path(word),):
+            found = found or path is not None
+            yield path
+    if not found:
+        raise NotFound("There is no path on the standard input.", remedy="Give one path a line.")
