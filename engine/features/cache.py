@@ -113,6 +113,15 @@ class FeatureCache:
         )
         return {key: np.frombuffer(blob, np.dtype("<f4")).copy() for key, blob in rows if len(blob) == width * 4}
 
+    def known(self, hashes: Iterable[str], fingerprint: str) -> set[str]:
+        """Return those of the content hashes that have a vector; none is read."""
+        rows = self._select(
+            "SELECT hash FROM features WHERE hash IN ({}) AND fingerprint = ?",
+            list(dict.fromkeys(hashes)),
+            (fingerprint,),
+        )
+        return {key for (key,) in rows}
+
     def put_many(self, vectors: Mapping[str, FloatArray], fingerprint: str) -> None:
         """Save vectors; they are on disk when this returns.
 

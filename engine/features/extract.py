@@ -136,6 +136,11 @@ class Embedder:
         assert self._runtime is not None
         return self._runtime
 
+    def share_runtime(self, other: Embedder) -> None:
+        """Let two embedders of one fingerprint run one network: that of the other one, if it has loaded it."""
+        if self.fingerprint == other.fingerprint and self._runtime is None:
+            self._runtime = other._runtime
+
     def batch(self, paths: Sequence[Path]) -> Iterator[Notice | Embedded]:
         """Yield `Embedded` for each path, in order, with notices between; what was computed is saved."""
         for event in self.stream(paths):

@@ -35,6 +35,14 @@ def aspect_shapes(size: int) -> tuple[tuple[int, int], ...]:
     return _LANDSCAPE + tuple((short, long) for long, short in _LANDSCAPE[1:])
 
 
+def input_shapes(how: Preprocess) -> tuple[tuple[int, int], ...]:
+    """Return the (width, height) that a network's inputs may have, in pixels, those of most cameras first."""
+    if how.kind != "aspect":
+        return ((how.size, how.size),)
+    common = (_LANDSCAPE[1], _LANDSCAPE[2], _LANDSCAPE[1][::-1], _LANDSCAPE[2][::-1])
+    return common + tuple(shape for shape in aspect_shapes(how.size) if shape not in common)
+
+
 def nearest_shape(width: int, height: int, size: int = 224) -> tuple[int, int]:
     """Return the allowed (width, height) whose aspect ratio is nearest to a photo's.
 

@@ -41,6 +41,10 @@ class Runtime(Protocol):
         """
         ...
 
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Do now what the first picture of this (3, height, width) shape would have to wait for."""
+        ...
+
 
 def chosen_runtime(environ: Mapping[str, str] = os.environ) -> str:
     """Return ``openvino`` where it is installed, else ``torch``; ``$BEHOLDER_RUNTIME`` forces one.
@@ -149,6 +153,9 @@ class TorchRuntime:
             found |= self._forward(batch)
         return found
 
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Do nothing: torch takes any shape as it is; see `Runtime.prepare`."""
+
     def _forward(self, batch: list[tuple[str, FloatArray]]) -> dict[str, FloatArray]:
         vectors = run_module(self.module, np.stack([picture for _, picture in batch]))
         return {key: vector.copy() for (key, _), vector in zip(batch, vectors, strict=True)}
@@ -207,6 +214,10 @@ class OpenVinoRuntime:
             for queue in self._queues.values():
                 queue.wait_all()
         return found
+
+    def prepare(self, shape: tuple[int, ...]) -> None:
+        """Compile the network for a shape; see `Runtime.prepare`."""
+        self._queue(shape)
 
     def _queue(self, shape: tuple[int, ...]) -> Any:
         if shape not in self._queues:

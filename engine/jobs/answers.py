@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.errors import BeholderError, UsageError
-from engine.events import StopCheck
+from engine.events import Notice, StopCheck, exhaust
+from engine.features.preprocess import input_shapes
 from engine.jobs.warm import WarmModels
+from engine.models.manifest import bundle_folders
 from engine.prediction.open_model import OpenModel
 from engine.prediction.predicted import Prediction
 from engine.storage import disk_errors
@@ -19,6 +22,8 @@ from engine.workspace import Workspace
 Answer = dict[str, Any]
 
 MOST_SUGGESTIONS = 1000
+_COMMON_SHAPES = 4  # each takes 24 MB and 0.15 s; a panorama can wait for its own
+_DONE = object()
 _LONGEST = 8192  # characters of a path or of a model's reference
 
 
@@ -32,10 +37,14 @@ class Answers:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._warm = WarmModels(workspace)
+        self._chores: Iterator[object] = iter(())
+        self._known: OpenModel | None = None
         self._kinds: dict[str, Callable[[Mapping[str, Any], StopCheck], Answer]] = {
             "warm": self._answer_warm,
             "predict": self._answer_predict,
             "explain": self._answer_explain,
+            "next": self._answer_next,
+            "refit": self._answer_refit,
         }
 
     @property
@@ -65,20 +74,34 @@ class Answers:
             )
         return kind(question, should_stop)
 
+    def use_pause(self) -> bool:
+        """Do a little of what would make a later answer wait, while nobody asks; False when nothing is left to do."""
+        try:
+            return next(self._chores, _DONE) is not _DONE
+        except Exception:  # noqa: BLE001 - whoever asks about that model is told; nobody has asked yet
+            traceback.print_exc()
+            return False
+
     def let_go(self) -> None:
         """Close all models: memory is short, or the work is over."""
         self._warm.close()
+        self._known, self._chores = None, iter(())
+
+    def _model(self, question: Mapping[str, Any]) -> OpenModel:
+        model = self._warm.model(_text(question, "model", ""))
+        if model is not self._known:
+            self._known, self._chores = model, _make_ready(model)
+        return model
 
     def _answer_warm(self, question: Mapping[str, Any], should_stop: StopCheck) -> Answer:
-        model = self._warm.model(_text(question, "model", ""))
-        for _ in model.embedder.runtime():
-            pass
+        model = self._model(question)
+        exhaust(model.embedder.runtime())
+        self.use_pause()  # the commonest shape belongs to it; the others can wait for a pause
         return {"model_id": model.info.model_id, "name": model.info.name}
 
     def _answer_predict(self, question: Mapping[str, Any], should_stop: StopCheck) -> Answer:
         path = Path(_text(question, "path"))
-        model = self._warm.model(_text(question, "model", ""))
-        found = _predict(model, path)
+        found = _predict(self._model(question), path)
         error = None if found.error is None else found.error.to_dict()
         return {"row": found.to_row(), "far": found.far, "error": error}
 
@@ -89,10 +112,34 @@ class Answers:
         if not isinstance(heat, bool):
             raise _wrong("heat")
         _check_regular(path)
-        model = self._warm.model(_text(question, "model", ""))
+        model = self._model(question)
         among = self._warm.scored_photos(model)
         found = explain(model, path, heat=heat, among=among, should_stop=should_stop)
         return {"explanation": found.to_dict()}
+
+    def _answer_next(self, question: Mapping[str, Any], should_stop: StopCheck) -> Answer:
+        from engine.prediction.suggest import Suggestion, suggest
+
+        n = question.get("n", 1)
+        if type(n) is not int or not 1 <= n <= MOST_SUGGESTIONS:
+            raise _wrong("n")
+        model = self._model(question) if question.get("model") or any(bundle_folders(self._workspace)) else None
+        found = list(suggest(self._workspace, n, model=model, should_stop=should_stop))
+        notices = [event.message.to_dict() for event in found if isinstance(event, Notice)]
+        return {"suggestions": [item.to_dict() for item in found if isinstance(item, Suggestion)], "notices": notices}
+
+    def _answer_refit(self, question: Mapping[str, Any], should_stop: StopCheck) -> Answer:
+        from engine.training.refit import refit
+
+        return refit(self._workspace, should_stop=should_stop).to_dict()
+
+
+def _make_ready(model: OpenModel) -> Iterator[object]:
+    """Load the model's network, then compile it for the shapes that photos have, the commonest first."""
+    runtime = yield from model.embedder.runtime()
+    for width, height in input_shapes(model.backbone.preprocess)[:_COMMON_SHAPES]:
+        runtime.prepare((3, height, width))
+        yield width, height
 
 
 def _predict(model: OpenModel, path: Path) -> Prediction:

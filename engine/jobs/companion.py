@@ -64,13 +64,18 @@ class Waiting:
             self._changed.notify()
         return dropped
 
-    def take(self) -> Question:
-        """Wait for a question and return the newest."""
-        with self._changed:
-            self._current = None
-            self._changed.wait_for(lambda: self._questions)
-            self._current = self._questions.pop()
-            return self._current
+    def take(self, use_pause: Callable[[], bool]) -> Question:
+        """Return the newest question; wait for one if need be, and let the pause be used as long as there is a use."""
+        is_useful = True
+        while True:
+            with self._changed:
+                self._current = None
+                if not is_useful:
+                    self._changed.wait_for(lambda: self._questions)
+                if self._questions:
+                    self._current = self._questions.pop()
+                    return self._current
+            is_useful = use_pause()
 
     def forget(self, number: int) -> list[Question]:
         """Return the waiting questions of this number, taken out; the one that is worked on is told to stop."""
@@ -178,7 +183,7 @@ def work(workspace: Workspace, waiting: Waiting, out: Out, keep_log_short: Calla
     answers = Answers(workspace)
     out.say({"event": "ready"})
     while True:
-        question = waiting.take()
+        question = waiting.take(answers.use_pause)
         try:
             out.say({"id": question.number, "answer": answers.answer(question.fields, question)})
         except BeholderError as error:
@@ -262,7 +267,8 @@ def main(argv: Sequence[str]) -> int:
     questions, answers = take_streams(log.fileno())
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    # one photo's arithmetic is over before a second thread has woken up; OpenVINO and torch don't heed the last one
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OPENBLAS_NUM_THREADS": "1"}
     with contextlib.suppress(OSError):
         os.nice(_NICE)
     waiting, out = Waiting(), Out(answers)

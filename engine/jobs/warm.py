@@ -66,7 +66,10 @@ class WarmModels:
         held = self._held.get(info.model_id)
         if held is None:
             stamp = _stamp(info.path / MANIFEST_NAME)
-            held = self._held[info.model_id] = _Held(OpenModel(self._workspace, info), stamp)
+            held = _Held(OpenModel(self._workspace, info), stamp)
+            for other in self._held.values():
+                held.model.embedder.share_runtime(other.model.embedder)
+            self._held[info.model_id] = held
         self._meant[ref] = info.model_id
         self._held.move_to_end(info.model_id)
         while len(self._held) > self._most:

@@ -56,6 +56,8 @@ class Taste(OnFeatures):
         self._choice = Choice("ridge", 1.0)
         self._gamma = 0.0
         self._cv_rmse = 0.0
+        self.cv_errors: Scores = np.zeros(0)
+        """(N,) how far the chosen estimator was off each score of the fit, in folds that had not seen its group."""
         self._weights: Matrix = np.zeros(0)
         self._support: Matrix = np.zeros((0, 0))
         self._intercept = 0.0
@@ -69,7 +71,8 @@ class Taste(OnFeatures):
         inner, squared = rows @ rows.T, squared_distances(rows, rows)
         median = median_distance(squared)
         folds = deal_folds(data.groups, _FOLDS, data.seed)
-        self._choice, self._cv_rmse = _choose(inner, squared / median, data.scores, folds, control.should_stop)
+        self._choice, self.cv_errors = _choose(inner, squared / median, data.scores, folds, control.should_stop)
+        self._cv_rmse = float(np.sqrt((self.cv_errors**2).mean()))
         self._standardiser = standardiser
         if validation is not None and validation.scores.size:
             unseen = standardiser.apply(validation.features)
@@ -166,13 +169,13 @@ def _kernel_regression(gram: Matrix, scores: Scores, cost: float) -> tuple[NDArr
 
 def _choose(
     inner: Matrix, distances: Matrix, scores: Scores, folds: NDArray[np.int64], should_stop: StopCheck
-) -> tuple[Choice, float]:
-    """Return the best choice and its cross-validated RMSE; the kernel only where it clearly pays."""
+) -> tuple[Choice, Scores]:
+    """Return the best choice and its (N,) cross-validated errors, 0 or more; the kernel only where it clearly pays."""
     choices = [Choice("ridge", strength) for strength in _RIDGE_STRENGTHS]
     choices += [Choice("kernel", cost, width) for width in _KERNEL_WIDTHS for cost in _KERNEL_COSTS]
     errors = {choice: np.zeros(scores.size) for choice in choices}
     if folds.max() == 0:
-        return Choice("ridge", 1.0), float(scores.std())
+        return Choice("ridge", 1.0), np.abs(scores - scores.mean())
     grams = {width: np.exp(-width * distances) for width in _KERNEL_WIDTHS}
     for fold in range(int(folds.max()) + 1):
         seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -191,4 +194,4 @@ def _choose(
     gain = errors[ridge] - errors[kernel]
     pays = gain.mean() > gain.std() / np.sqrt(scores.size)
     best = kernel if pays else ridge
-    return best, float(np.sqrt(errors[best].mean()))
+    return best, np.sqrt(errors[best])
