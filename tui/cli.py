@@ -146,6 +146,7 @@ def build() -> typer.Typer:
         importing,
         jobs,
         models,
+        next,
         predict,
         report,
         scores,
@@ -165,6 +166,6 @@ def build() -> typer.Typer:
         subcommand_metavar=t("cli.help.command_place"),
     )
     everyday = (demo, workspace, importing, scores, trash, backbones)
-    for group in (*everyday, train, compare, tune, jobs, models, predict, cull, report, doctor):
+    for group in (*everyday, next, train, compare, tune, jobs, models, predict, cull, report, doctor):
         group.register(app)
     return app
