@@ -143,6 +143,7 @@ def build() -> typer.Typer:
         cull,
         demo,
         doctor,
+        explain,
         importing,
         jobs,
         models,
@@ -166,6 +167,6 @@ def build() -> typer.Typer:
         subcommand_metavar=t("cli.help.command_place"),
     )
     everyday = (demo, workspace, importing, scores, trash, backbones)
-    for group in (*everyday, next, train, compare, tune, jobs, models, predict, cull, report, doctor):
+    for group in (*everyday, next, train, compare, tune, jobs, models, predict, explain, cull, report, doctor):
         group.register(app)
     return app

@@ -31,6 +31,7 @@ _ORDER = (
     "jobs",
     "models",
     "predict",
+    "explain",
     "cull",
     "report",
     "doctor",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from engine.events import Notice
 from engine.features.backbones import Backbone
@@ -16,6 +17,9 @@ from engine.models.bundle import Bundle, BundleInfo, load_bundle
 from engine.prediction.judge import Judge
 from engine.prediction.predicted import Prediction
 from engine.workspace import Scale, Workspace
+
+if TYPE_CHECKING:
+    from engine.prediction.grad_cam import GradientMaps
 
 
 class OpenModel:
@@ -65,6 +69,13 @@ class OpenModel:
     def scale(self) -> Scale:
         """The scale of its scores."""
         return self.judge.scale
+
+    @cached_property
+    def gradients(self) -> GradientMaps:
+        """The network as torch runs it, loaded when it is first asked for, to find where scores come from."""
+        from engine.prediction.grad_cam import GradientMaps
+
+        return GradientMaps(self.backbone, self.embedder.weights)
 
     def predict(self, paths: Sequence[Path]) -> Iterator[Notice | Prediction]:
         """Yield a prediction for each photo, in order, after the notices there are."""
