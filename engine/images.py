@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from engine import heic, raw_photos
 from engine.camera_notes import DECODER_ERRORS, notes_from, read_notes
@@ -41,6 +41,9 @@ PassOver = Callable[[os.DirEntry[str]], bool]
 """Says of an entry of a folder whether it is to be left out."""
 
 Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT  # Pillow's own guard
+PngImagePlugin.MAX_TEXT_CHUNK = (
+    16 << 20
+)  # bytes, unpacked: Pillow's own limit refuses pictures with a scanner's profile
 # What Pillow mutters about odd metadata would only blur a full-screen app.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 

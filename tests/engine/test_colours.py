@@ -111,6 +111,16 @@ def test_a_profile_that_is_damaged_or_for_other_pictures_is_ignored(tmp_path: Pa
     assert _off(open_image(tmp_path / "a.jpg"), np.asarray(open_image(plain), np.int64)) == 0
 
 
+def test_a_large_profile_is_applied(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8).tobytes()
+    for suffix in ("png", "jpg", "webp"):
+        path = tmp_path / f"a.{suffix}"
+        _big(PATCHES).save(path, icc_profile=ADOBE + table, quality=100)
+        plain = tmp_path / f"b.{suffix}"
+        _big(PATCHES).save(plain, icc_profile=ADOBE, quality=100)
+        assert _off(open_image(path), np.asarray(open_image(plain), np.int64)) == 0
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(ADOBE) - 1), st.integers(0, 255)), min_size=1, max_size=6))
 def test_flipped_bytes_in_a_profile_never_hide_the_picture(flips: list[tuple[int, int]]) -> None:

@@ -138,7 +138,7 @@ def test_transparency_lies_on_white(tmp_path: Path) -> None:
 
 def test_the_first_frame_of_an_animation_is_shown(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
-    for suffix in ("gif", "webp", "tif"):
+    for suffix in ("gif", "webp", "tif", "png", "avif"):
         path = tmp_path / f"a.{suffix}"
         frames[0].save(path, save_all=True, append_images=frames[1:])
         pixel = open_image(path).getpixel((4, 4))
@@ -161,6 +161,34 @@ def test_exif_orientation_turns_the_picture_upright(tmp_path: Path) -> None:
     assert image.size == (200, 400)
     assert image.getpixel((190, 10))[0] < 40  # type: ignore[index]
     assert (read_info(path).width, read_info(path).height) == (200, 400)
+
+
+# corner in which the black one, upper left before, is seen
+CORNERS = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}
+
+
+@pytest.mark.parametrize("orientation", CORNERS)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
+def test_each_orientation_turns_once_and_the_info_agrees(tmp_path: Path, suffix: str, orientation: int) -> None:
+    path = _turned(tmp_path / f"a.{suffix}", orientation)
+    for image in (open_image(path), open_image(path, target=(60, 60))):
+        pixels = np.asarray(image.convert("L"), int)
+        assert (image.width < image.height) == (orientation >= 5)
+        corners = [[pixels[3, 3], pixels[3, -4]], [pixels[-4, 3], pixels[-4, -4]]]
+        assert np.unravel_index(np.argmin(corners), (2, 2)) == CORNERS[orientation]
+    info = read_info(path)
+    assert (info.width, info.height) == open_image(path).size == ((200, 400) if orientation >= 5 else (400, 200))
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"])
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_compressed_tiffs_turn_once_too(tmp_path: Path, compression: str | None, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "a.tif", compression=compression, exif=exif)
+    size = (20, 40) if orientation == 6 else (40, 20)
+    info = read_info(tmp_path / "a.tif")
+    assert open_image(tmp_path / "a.tif").size == (info.width, info.height) == size
 
 
 def test_a_target_decodes_smaller_but_never_below_it(tmp_path: Path) -> None:
@@ -327,3 +355,4 @@ def test_flipped_exif_bytes_never_hide_a_sound_picture(tmp_path: Path) -> None:
 
 def test_the_decoder_list_is_what_the_messages_promise() -> None:
     assert set(images.FORMATS) == {"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF"}
+    assert set(images.READABLE.upper().split(", ")) == {*images.FORMATS, "HEIC", "RAW"}

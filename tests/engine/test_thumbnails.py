@@ -67,6 +67,15 @@ def test_a_photo_that_was_moved_renamed_or_copied_is_not_made_small_again(tmp_pa
     assert thumbnails.read(copy, SIZE).size == thumbnails.read(moved, SIZE).size == (7, 7)
 
 
+def test_a_picture_that_an_earlier_version_kept_is_not_shown(tmp_path: Path) -> None:
+    photo, folder = _save(tmp_path / "a.jpg"), tmp_path / "cache"
+    Thumbnails(folder).read(photo, SIZE)
+    _mark(folder)
+    (kept,) = _pictures(folder)
+    kept.rename(kept.with_name(kept.name.rpartition("-")[0] + ".jpg"))
+    assert Thumbnails(folder).read(photo, SIZE).size == (100, 50)
+
+
 def test_a_photo_is_read_as_a_whole_only_once_for_its_hash(tmp_path: Path) -> None:
     photo, folder = _save(tmp_path / "a.jpg"), tmp_path / "cache"
     Thumbnails(folder).read(photo, SIZE)
