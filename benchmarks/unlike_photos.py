@@ -9,27 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 SIZE = (500, 400)
-_WORDS = [
-    "light",
-    "over",
-    "a",
-    "lens",
-    "and",
-    "its",
-    "shadow",
-    "falls",
-    "between",
-    "every",
-    "frame",
-    "that",
-    "we",
-    "keep",
-    "or",
-    "throw",
-    "away",
-    "in",
-    "time",
-]
+_TEXT = "light over a lens and its shadow falls between every frame that we keep or throw away in time"
+_WORDS = _TEXT.split()
 Picture = Image.Image
 Random = np.random.Generator
 

@@ -1,7 +1,7 @@
 """Intervals around predicted scores: conformal, from the errors on photos that the measured model never saw.
 
 Photos of one group (a burst, a theme) err alike, so a hundred of them say less about a photo of another group than a
-hundred groups would. Every error counts, but the correction for few of them goes by their effective number.
+hundred groups would: how much less is estimated from the errors themselves.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ Array = NDArray[np.float64]
 _LEAST_SPREAD = 1e-9
 
 
-def effective_size(values: Array, groups: Index | None = None) -> float:
-    """Return how many independent photos tell as much about a photo of a new group as these do: 1…N.
+def weights(values: Array, groups: Index | None = None) -> Array:
+    """Return what each photo counts for a photo of a new group: 1 by itself, less among others that are like it.
 
-    N / (1 + ρ (m - 1)), Kish's design effect with the size m of the group that the average photo is in. ρ, the
-    likeness within groups, is the intraclass correlation of the values' ranks (one-way analysis of variance), 0…1.
+    1 / (1 + ρ (m - 1)) for each of a group's m photos: the weights that estimate best where photos of a group have a
+    share ρ of their variance in common, and their sum is the effective number of photos. ρ is the intraclass
+    correlation of the values' ranks (one-way analysis of variance), 0…1: at 0 all photos count, at 1 each group once.
 
     Args:
         values: (N,) errors or scores, N ≥ 1.
         groups: (N,) group numbers; None: each photo is one.
 
     >>> values = np.array([1.0, 1.1, 1.2, 5.0, 5.1, 5.2])
-    >>> effective_size(values)
-    6.0
-    >>> round(effective_size(values, np.array([0, 0, 0, 1, 1, 1])), 1)
-    2.3
+    >>> weights(values).sum()
+    np.float64(6.0)
+    >>> weights(values, np.array([0, 0, 0, 1, 1, 1])).sum().round(1)
+    np.float64(2.3)
     """
-    size = values.size
     if groups is None:
-        return float(size)
+        return np.ones(values.size)
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    if counts.size == size:
-        return float(size)
-    of_the_average = float((counts.astype(np.float64) ** 2).sum()) / size
-    return size / (1 + _likeness(values, group, counts) * (of_the_average - 1))
+    if counts.size == values.size:
+        return np.ones(values.size)
+    found: Array = 1.0 / (1.0 + _likeness(values, group, counts) * (counts[group] - 1.0))
+    return found
 
 
 def _likeness(values: Array, group: Index, counts: Index) -> float:
@@ -64,18 +64,19 @@ def _likeness(values: Array, group: Index, counts: Index) -> float:
 def conformal_quantile(values: Array, coverage: float, groups: Index | None = None) -> float:
     """Return what a value of a new photo, of a new group, does not exceed with the given probability.
 
-    The value at place (n + 1) · coverage of n (split conformal, Vovk et al. 2005), where n is the effective size, laid
-    between two neighbours where the place is no whole number: so it holds as often as asked, on average, and not
-    more often as when it is rounded up. Where so few can't reach so far it is the largest value, which holds less.
+    The value at place (n + 1) · coverage of n (split conformal, Vovk et al. 2005), where each counts by its weight and
+    n is their sum (`weights`); laid between two neighbours where the place is no whole number, so that it holds as
+    often as asked, on average, and not more often as when it is rounded up. Where so few can't reach so far it is the
+    largest value, which holds less often.
 
     Args:
         values: (N,) of photos that the model didn't see, N ≥ 1.
         coverage: wanted probability, 0…1.
         groups: (N,) group numbers; None: each photo is one.
     """
-    size = effective_size(values, groups)
-    place = coverage * (size + 1) / size * values.size
-    return float(np.interp(place, np.arange(1, values.size + 1), np.sort(values)))
+    order = np.argsort(values, kind="stable")
+    places = np.cumsum(weights(values, groups)[order])
+    return float(np.interp(coverage * (places[-1] + 1), places, values[order]))
 
 
 def conformal_halfwidth(
