@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.errors import BeholderError, NeedMissing, UsageError
 from engine.jobs import lock
 from engine.jobs.events import ENDS, EVENTS_NAME, EventWriter, last_line
-from engine.jobs.listing import CANCEL_NAME, FINISH_NAME, RESUMABLE, JobState, find_job, job_folder, state_of
+from engine.jobs.listing import CANCEL_NAME, FINISH_NAME, FINISHABLE, JobState, find_job, job_folder, state_of
 from engine.storage import disk_errors
 from engine.trash import put_into_trash
 from engine.workspace import Workspace
@@ -74,7 +74,7 @@ def finish(workspace: Workspace, job_id: str) -> JobState:
     job = find_job(workspace, job_folder(workspace, job_id).name)
     if not job.state.alive:
         return job.state
-    if job.kind not in RESUMABLE or job.state is JobState.QUEUED:
+    if job.kind not in FINISHABLE or job.state is JobState.QUEUED:
         raise UsageError(
             "The job {job} has nothing yet that could be kept.",
             remedy="Cancel it with: beholder jobs cancel {job}",

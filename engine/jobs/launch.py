@@ -17,7 +17,7 @@ from engine.errors import BeholderError, NeedMissing, UsageError
 from engine.jobs import lock
 from engine.jobs.ending import take_when_ended
 from engine.jobs.events import EVENTS_NAME, EventWriter, iso_time, last_line, now_utc
-from engine.jobs.listing import CANCEL_NAME, FINISH_NAME, RESUMABLE, job_folder
+from engine.jobs.listing import CANCEL_NAME, FINISH_NAME, job_folder
 from engine.storage import disk_errors, require_space
 from engine.workspace import Workspace
 
@@ -85,9 +85,10 @@ def start(
 
 
 def resume(workspace: Workspace, job_id: str, *, command: Sequence[str] | None = None) -> None:
-    """Go on with a training, comparison or search that was cancelled, failed or died, in the same folder.
+    """Go on with a job that was cancelled, failed or died, in the same folder.
 
-    What its checkpoints hold is not done again; its events are appended to those of the earlier runs.
+    What its checkpoints hold is not done again, nor are photos whose rows are written; its events are appended to those
+    of the earlier runs.
 
     Args:
         workspace: the job's workspace.
@@ -96,20 +97,14 @@ def resume(workspace: Workspace, job_id: str, *, command: Sequence[str] | None =
 
     Raises:
         NotFound: there is no such job.
-        UsageError: it runs, has finished, or is a prediction.
+        UsageError: it runs, or has finished.
         DamagedFile: nobody can read any more what it was asked to do.
         BeholderError: the workspace can't be written, or no process can be started.
     """
     from engine.jobs.spec import load_spec
 
     folder = job_folder(workspace, job_id)
-    spec = load_spec(folder)
-    if spec.kind not in RESUMABLE:
-        raise UsageError(
-            "The job {job} is no training: there is nothing to go on with.",
-            remedy="Start it again; the features that were computed are kept.",
-            job=job_id,
-        )
+    load_spec(folder)  # whether anybody can still read it
     require_space(workspace.internal, _LEAST_SPACE)
     handle = take_when_ended(folder)
     if handle is None:
@@ -119,7 +114,7 @@ def resume(workspace: Workspace, job_id: str, *, command: Sequence[str] | None =
         if last is not None and last.get("type") == "finished":
             raise UsageError(
                 "The job {job} has finished: there is nothing to go on with.",
-                remedy="Start a new one to train again.",
+                remedy="Start a new one to do it again.",
                 job=job_id,
             )
         with disk_errors(folder):

@@ -19,7 +19,8 @@ from engine.workspace import Workspace
 CANCEL_NAME = "cancel"
 FINISH_NAME = "finish"
 CHECKPOINT_NAME = "checkpoint"
-RESUMABLE = frozenset({"train", "compare", "tune"})
+FINISHABLE = frozenset({"train", "compare", "tune"})
+"""Kinds of jobs that can end early and keep what is best so far; any kind can be gone on with."""
 SILENT_AFTER = 30.0  # seconds
 _TELLING = frozenset({"phase", "progress", "epoch", "waiting"})  # events that say how far a job is
 
@@ -68,7 +69,7 @@ class JobInfo:
     def resumable(self) -> bool:
         """Whether `engine.jobs.client.resume` can go on with it."""
         stopped = self.state in {JobState.FAILED, JobState.CANCELLED, JobState.CRASHED}
-        return stopped and self.kind in RESUMABLE
+        return stopped and self.kind != "?"
 
 
 def job_folder(workspace: Workspace, job_id: str) -> Path:

@@ -108,10 +108,6 @@ def test_a_cancelled_job_is_asked_neither_to_stop_nor_to_end_when_it_goes_on(wor
 
 
 def test_what_can_not_go_on_is_refused_and_left_alone(workspace: Workspace) -> None:
-    finished = begin(workspace, "curve", "predict")
-    ended(workspace, finished)
-    with pytest.raises(UsageError, match="no training"):
-        client.resume(workspace, finished)
     running = begin(workspace, "gate")
     with pytest.raises(UsageError, match="running already"):
         client.resume(workspace, running)

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input
 
 from engine.errors import Message as EngineMessage
 from engine.errors import display_name
@@ -145,10 +145,10 @@ class BatchRoom(PhotoRoom):
         """Look at further rows."""
 
     def show_rows(self, *, anew: bool = False) -> None:
-        """Show the rows as they are now: a cursor at the top stays at the top, any other one on its photo."""
+        """Show the rows as they are now; a cursor at the top stays there unless that photo is in use, others on theirs."""
         rows, here = self.rows, self.rows.row
-        keep = here is not None and rows.cursor > 0
-        rows.set_rows(self.found.shown, cursor=self.found.place_of(here) if keep and here is not None else 0)
+        is_held = rows.cursor > 0 or self.shows_why or isinstance(self.focused, Input)
+        rows.set_rows(self.found.shown, cursor=self.found.place_of(here) if is_held and here is not None else 0)
         if anew or self._filter:
             self._note_filter()
         self.refresh_bindings()

@@ -69,6 +69,8 @@ class PhotoRoom(JobRoom):
         super().__init__()
         self._question = 0
         self._is_asking = ""
+        self._explanation: Explanation | None = None
+        self.single: PredictedRow | None = None
 
     def on_mount(self) -> None:
         """Listen to how the warm process fares."""
@@ -100,11 +102,23 @@ class PhotoRoom(JobRoom):
         if self.has_companion:
             self.in_background(load(), "predict-warm")
 
+    def show_single_again(self) -> None:
+        """Show the one photo in fresh widgets, with all that is known of it."""
+        row = self.single
+        if row is None:
+            return
+        self.card.begin(row.path)
+        if row.score is not None or row.error:
+            self.card.show(row, row.error or "", self.query_one(ModelSelect).title_of(row.model_id))
+        self.card.explain(self._explanation)
+        self._wait(self._is_asking)
+
     # --- asking -----------------------------------------------------------------------------------------------
 
     def ask_photo(self, path: Path, model: str) -> None:
         """Ask for a photo's score, and then why it has it."""
         self._question += 1
+        self.single, self._explanation = PredictedRow(str(path), None, None, None, "", None), None
         self.card.begin(path)
         self._wait("scoring")
         self.in_background(self._answer(self._question, path, model), "predict-photo")
@@ -148,7 +162,7 @@ class PhotoRoom(JobRoom):
     def _score_came(self, message: ScoreCame) -> None:
         if message.question != self._question:
             return
-        row = message.row
+        row = self.single = message.row
         self.card.show(row, row.error or "", self.query_one(ModelSelect).title_of(row.model_id))
         self._wait("explaining" if row.score is not None else "")
         self.refresh_bindings()
@@ -157,6 +171,7 @@ class PhotoRoom(JobRoom):
     def _explanation_came(self, message: ExplanationCame) -> None:
         if message.question != self._question:
             return
+        self._explanation = message.explanation
         self.card.explain(message.explanation)
         self._wait("" if message.is_last else "looking")
         self.refresh_bindings()
