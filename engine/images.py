@@ -15,6 +15,7 @@ from typing import BinaryIO
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from engine import heic, raw_photos
+from engine.adobe_rgb import adobe_rgb_profile, is_adobe_rgb
 from engine.camera_notes import DECODER_ERRORS, notes_from, read_notes
 from engine.colours import to_rgb
 from engine.errors import ImageError, Message, NotFound, UsageError
@@ -271,6 +272,8 @@ def _decoded(image: Image.Image, target: tuple[int, int] | None, orientation: in
         lying = target[::-1] if orientation >= 5 else target
         image.draft("RGB", lying)
     image.load()
+    if image.mode == "RGB" and "icc_profile" not in image.info and is_adobe_rgb(image):
+        image.info["icc_profile"] = adobe_rgb_profile()
     # TIFF is turned by Pillow while it is loaded, and then forgets that it was
     turn = None if image.format == "TIFF" else _TURNS.get(orientation)
     return to_rgb(image if turn is None else image.transpose(turn), target)

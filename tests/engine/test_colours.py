@@ -30,6 +30,7 @@ from tests.engine.made_profiles import (
     lab_as_srgb,
     rgb_profile,
 )
+from tests.engine.made_raw import folder
 
 Pixels = NDArray[np.uint8]
 ADOBE = rgb_profile(ADOBE_RGB, ADOBE_GAMMA)
@@ -57,6 +58,29 @@ def test_a_profile_is_turned_into_srgb(tmp_path: Path, suffix: str, columns: NDA
     got = np.asarray(open_image(path))[8::16, 8::16]
     lossless = suffix in {"png", "tif", "webp"}
     assert np.abs(got.astype(int) - as_srgb(PATCHES, columns, ADOBE_GAMMA)).max() <= (2 if lossless else 12)
+
+
+def _noted(index: str) -> bytes:
+    """Return EXIF as a camera writes it that can save in two colour spaces."""
+    below = folder([(1, 2, index.encode() + b"\0"), (2, 7, b"0100")], 200)
+    exif = folder([(0xA001, 3, [65535]), (0xA005, 4, [200])], 100)
+    main = folder([(0x010F, 2, b"Maker\0"), (0x8769, 4, [100])], 8)
+    return b"Exif\0\0" + ((b"II*\0\x08\0\0\0" + main).ljust(100, b"\0") + exif).ljust(200, b"\0") + below
+
+
+@pytest.mark.parametrize("target", [None, (8, 8)])
+def test_a_camera_may_say_adobe_rgb_in_exif_alone(tmp_path: Path, target: tuple[int, int] | None) -> None:
+    path, how = tmp_path / "a.jpg", {"quality": 100, "subsampling": 0}
+    for index, wanted in (("R03", as_srgb(PATCHES, ADOBE_RGB, ADOBE_GAMMA)), ("R98", PATCHES.astype(np.int64))):
+        _big(PATCHES).save(path, exif=_noted(index), **how)  # type: ignore[arg-type]
+        image = open_image(path, target=target)
+        step = image.width // 4
+        got = np.asarray(image, int)[step // 2 :: step, step // 2 :: step]
+        assert np.abs(got - wanted).max() <= 4, index
+    # where a profile lies beside it, that one holds
+    _big(PATCHES).save(path, exif=_noted("R03"), icc_profile=rgb_profile(DISPLAY_P3, 1.8), **how)  # type: ignore[arg-type]
+    got = np.asarray(open_image(path), int)[8::16, 8::16]
+    assert np.abs(got - as_srgb(PATCHES, DISPLAY_P3, 461 / 256)).max() <= 4
 
 
 def test_an_srgb_profile_leaves_each_pixel_untouched() -> None:
