@@ -14,6 +14,8 @@ from engine.natural_order import natural_key
 Naming = Literal["lightroom", "darktable"]
 """``lightroom``: ``IMG.xmp``; ``darktable`` (and digiKam): ``IMG.jpg.xmp``."""
 
+_ENDINGS = sorted({written for suffix in SUFFIXES for written in (suffix, suffix.upper(), suffix.capitalize())})
+
 
 def sidecar_of(photo: Path, naming: Naming) -> Path:
     """Return a photo's sidecar: the one that is there, however its suffix is written, else the place for a new one."""
@@ -34,13 +36,13 @@ def sharers(photo: Path) -> list[str]:
     stem = photo.name.rpartition(".")[0]
     if not stem:
         return []
+    beside = os.fspath(photo.with_name(stem))
     found = []
-    for suffix in sorted(SUFFIXES):
+    for ending in _ENDINGS:
         # asking for each is quicker than listing a folder of a hundred thousand photos for each of them
-        for written in (suffix, suffix.upper(), suffix.capitalize()):
-            other = photo.with_name(stem + written)
-            if other.name != photo.name and os.path.isfile(other) and not _same_file(other, photo):  # noqa: PTH113
-                found.append(other.name)
+        name = stem + ending
+        if name != photo.name and os.path.isfile(beside + ending) and not _same_file(photo.with_name(name), photo):  # noqa: PTH113
+            found.append(name)
     return found
 
 

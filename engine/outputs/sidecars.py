@@ -151,7 +151,8 @@ class SidecarWriter:
                 target = Path(os.path.realpath(sidecar))  # a link stays one
                 if _mark(sidecar) != before.mark:
                     continue  # another program came in between: what it wrote counts
-                write_bytes(target, content)
+                # a power cut may take a new one, which the next run makes again; never what others wrote
+                write_bytes(target, content, lasting=before.mark is not None)
             state: Literal["written", "unchanged"] = "unchanged" if content == before.content else "written"
             return Outcome(sidecar, "kept" if reason else state, reason)
         raise BeholderError(
@@ -197,7 +198,8 @@ class SidecarWriter:
         # a rating that once gave way to ours goes on doing so
         ours = {_number(packet.text(name)) for name in (OWN_RATING, PREVIOUS_RATING)}
         for other in find_sidecars(path):
-            if other.name == sidecar.name or (not named_after_file(other, path) and owner_of_stem(path) != path.name):
+            mine = named_after_file(other, path) or self.naming == "lightroom" or owner_of_stem(path) == path.name
+            if other.name == sidecar.name or not mine:
                 continue
             try:
                 rating = _foreign_rating(Packet(_read(other).content))

@@ -23,6 +23,8 @@ META = frozenset({"{adobe:ns:meta/}xmpmeta", "{adobe:ns:meta/}xapmeta"})
 
 _STEP = 64 << 10
 _DEEPEST = 64  # elements around rdf:RDF; there are two
+_MOST = 10_000  # attributes of one element, elements in rdf:RDF: a hundred times what any program writes
+_SAID = 1000
 _LONGEST = 4096  # characters of a value that is ours to read
 _NAME = re.compile(rb"<([^\s/>]+)")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -143,9 +145,13 @@ class _Scanner:
 
     def start_ns(self, prefix: str | None, uri: str | None) -> None:
         self._declared[prefix or ""] = uri or ""
+        if len(self._declared) > _MOST:
+            raise ValueError("an element has too many attributes")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         declared, self._declared = self._declared, {}
+        if len(attributes) > _MOST:
+            raise ValueError("an element has too many attributes")
         self._depth += 1
         inside = self._depth - self._rdf_depth if self._rdf_depth else 0
         if inside > 2:
@@ -179,6 +185,8 @@ class _Scanner:
         about = attributes.get(f"{{{RDF_NAMESPACE}}}about", attributes.get("about"))
         node = Node(tag, self._scopes[-1], about)
         self.found.nodes.append(node)
+        if len(self.found.nodes) > _MOST:
+            raise ValueError("there are too many elements in rdf:RDF")
         if name != DESCRIPTION:
             self._rest.open(name, attributes)
             return
@@ -264,6 +272,7 @@ class _Rest:
         self._hash = hashlib.sha256()
         self._waiting: list[tuple[str, ...]] = []  # droppable elements that are open and hold nothing so far
         self._text: list[str] = []
+        self._said: list[str] = []
 
     def open(self, name: str, attributes: dict[str, str], *, droppable: bool = False) -> None:
         self._flush()
@@ -284,13 +293,14 @@ class _Rest:
         self._text.append(text)
 
     def say(self, *words: str) -> None:
-        self._flush()
-        waiting, self._waiting = self._waiting, []
-        for event in [*waiting, words]:
-            for word in event:
-                data = word.encode("utf-8", "surrogatepass")
-                self._hash.update(len(data).to_bytes(8))
-                self._hash.update(data)
+        if self._text:
+            self._flush()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._said += map("\0".join, waiting)
+        self._said.append("\0".join(words))
+        if len(self._said) >= _SAID:
+            self._hash_said()
 
     def _flush(self) -> None:
         """Say the text so far as one, however the parser cut it."""
@@ -300,7 +310,13 @@ class _Rest:
 
     def digest(self) -> str:
         self._flush()
+        self._hash_said()
         return self._hash.hexdigest()
+
+    def _hash_said(self) -> None:
+        # these signs are in no XML, so that nothing else could make the same bytes
+        self._hash.update("\1".join([*self._said, ""]).encode("utf-8", "surrogatepass"))
+        self._said.clear()
 
 
 def _tag_at(data: bytes, start: int) -> Tag:

@@ -24,7 +24,7 @@ from engine.outputs.sidecars import (
     parse_thresholds,
     stars_of,
 )
-from engine.workspace import Scale
+from engine.workspace import Scale, Workspace
 from tests.engine.test_stars import photo
 from tests.engine.written_sidecars import DARKTABLE, DIGIKAM, LIGHTROOM
 
@@ -63,6 +63,17 @@ def test_thresholds_are_read(text: str, scale: Scale, found: tuple[float, ...]) 
 def test_other_thresholds_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="ascending"):
         parse_thresholds(text, Scale())
+
+
+def test_a_workspace_keeps_thresholds(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.create(Scale(0, 10))
+    assert workspace.settings().star_thresholds == ""
+    workspace.change_settings(star_thresholds="3,5,7,9")
+    settings = workspace.settings()
+    assert parse_thresholds(settings.star_thresholds, settings.scale) == (3, 5, 7, 9)
+    workspace.settings_file.write_text("star_thresholds = [1, 2, 3, 4]")  # as a person may write it
+    assert parse_thresholds(workspace.settings().star_thresholds, Scale()) == (1, 2, 3, 4)
 
 
 def test_a_score_as_shown_decides_on_the_stars() -> None:
