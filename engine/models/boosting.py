@@ -14,8 +14,10 @@ from engine.models.arrays import load_arrays, save_arrays
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.damaged import damaged_model
 from engine.models.settings import settings
-from engine.models.skops_file import load_estimator, save_estimator
+from engine.models.skops_file import load_estimator, read_stored, save_estimator
 from engine.models.sound_trees import check_features, check_predictors, check_trees
+from engine.models.stored_trees import StoredEstimator, StoredTrees
+from engine.storage import write_bytes
 
 # points of the live curve, and how often a fit looks whether it should stop; a step costs more than its stages, so
 # there are fewer where no validation part is watched
@@ -31,7 +33,51 @@ _RECIPE, _HIST_RECIPE, _ALONE = Recipe("gradient-boosting"), Recipe("hist-gradie
 Unseen = tuple[Features, Scores] | None
 
 
-class GradientBoosting(OnFeatures):
+class _Boosting(OnFeatures):
+    """What both boosters share: an estimator that was fitted here, or trees that were read from a file."""
+
+    _FILE: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._grown: Any = None
+        self._stored: StoredTrees | None = None
+        self._file: tuple[Path, bytes] | None = None
+
+    @property
+    def _booster(self) -> Any:
+        """scikit-learn's booster, for an export; that of a loaded model is made when it is first asked for."""
+        if self._grown is None and self._file is not None:
+            self._grown = self._make(*self._file)
+        return self._grown
+
+    def _make(self, path: Path, data: bytes) -> Any:
+        raise NotImplementedError
+
+    def _guess(self, told: Features) -> Scores:
+        if self._stored is not None:
+            return self._stored.predict(told)
+        if self._grown is None:
+            raise ValueError("not fitted")
+        if not told.shape[0]:
+            return np.zeros(0)  # scikit-learn refuses to predict nothing
+        guessed: Scores = np.asarray(self._grown.predict(told), np.float64)
+        return guessed
+
+    def _count(self, stages: str) -> int:
+        if self._stored is not None:
+            return int(self._stored.roots.size)
+        return len(getattr(self._grown, stages)) if self._grown is not None else 0
+
+    def _save(self, folder: Path) -> None:
+        if self._file is not None:
+            write_bytes(folder / self._FILE, self._file[1])
+            return
+        if self._grown is None:
+            raise ValueError("not fitted")
+        save_estimator(folder / self._FILE, self._grown)
+
+
+class GradientBoosting(_Boosting):
     """scikit-learn's gradient boosting of small trees on deep features; a `Scorer`.
 
     Each split looks at √D features: with thousands of correlated ones that is as good as all, and sixty times faster.
@@ -53,7 +99,7 @@ class GradientBoosting(OnFeatures):
         chosen = settings(recipe)
         self._wanted, self._depth = int(chosen["stages"]), int(chosen["max_depth"])
         self._rate, self._share = float(chosen["learning_rate"]), float(chosen["subsample"])
-        self._booster: Any = None
+        super().__init__()
 
     def fit(
         self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
@@ -80,21 +126,16 @@ class GradientBoosting(OnFeatures):
         booster.estimators_ = booster.estimators_[:best]
         booster.set_params(n_estimators=best, warm_start=False)
         booster.n_estimators_ = best
-        self._booster = booster
+        self._grown, self._stored, self._file = booster, None, None
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features."""
-        if self._booster is None:
-            raise ValueError("not fitted")
-        if not features.shape[0]:
-            return np.zeros(0)  # scikit-learn refuses to predict nothing
-        guessed: Scores = np.asarray(self._booster.predict(features), np.float64)
-        return guessed
+        return self._guess(features)
 
     def details(self) -> dict[str, float | int | str]:
         """Return the settings, and how many stages were kept."""
         return {
-            "stages": len(self._booster.estimators_) if self._booster is not None else 0,
+            "stages": self._count("estimators_"),
             "learning_rate": self._rate,
             "max_depth": self._depth,
             "subsample": self._share,
@@ -102,23 +143,32 @@ class GradientBoosting(OnFeatures):
 
     def save(self, folder: Path) -> None:
         """Write ``boosting.skops``."""
-        if self._booster is None:
-            raise ValueError("not fitted")
-        save_estimator(folder / self._FILE, self._booster)
+        self._save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> GradientBoosting:
-        """Return the fitted booster that `save` wrote; see `Scorer.load`."""
-        from sklearn.ensemble import GradientBoostingRegressor
+        """Return the fitted booster that `save` wrote; see `Scorer.load`. No scikit-learn is imported."""
+
+        def read(stored: StoredEstimator) -> tuple[StoredTrees, Any]:
+            stored.check_loss()
+            settings = [stored.number(name) for name in ("learning_rate", "subsample", "max_depth")]
+            trees = stored.stages()
+            return StoredTrees.of(trees, stored.features, start=stored.mean(), rate=settings[0]), settings
 
         model = cls()
-        model._booster = load_estimator(folder / cls._FILE, GradientBoostingRegressor, cls._TRUSTED, _check_plain)
-        model._rate, model._share = model._booster.learning_rate, model._booster.subsample
-        model._depth = model._booster.max_depth
+        path = folder / cls._FILE
+        kind = "sklearn.ensemble._gb.GradientBoostingRegressor"
+        (model._stored, (model._rate, model._share, model._depth)), data = read_stored(path, kind, cls._TRUSTED, read)
+        model._file = path, data
         return model
 
+    def _make(self, path: Path, data: bytes) -> Any:
+        from sklearn.ensemble import GradientBoostingRegressor
 
-class HistGradientBoosting(OnFeatures):
+        return load_estimator(path, GradientBoostingRegressor, self._TRUSTED, _check_plain, data)
+
+
+class HistGradientBoosting(_Boosting):
     """scikit-learn's histogram gradient boosting on the features that go with the scores most; a `Scorer`.
 
     Histograms pay off with many rows and few columns; a person's scores are the opposite, and with all columns a fit
@@ -142,7 +192,7 @@ class HistGradientBoosting(OnFeatures):
         self._wanted, self._leaves = int(chosen["stages"]), int(chosen["max_leaf_nodes"])
         self._rate, self._kept = float(chosen["learning_rate"]), int(chosen["columns"])
         self._columns: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._booster: Any = None
+        super().__init__()
 
     def fit(
         self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
@@ -172,21 +222,16 @@ class HistGradientBoosting(OnFeatures):
         best = yield from _in_steps(grow, booster, (told, data.scores), unseen, self._wanted, control)
         booster._predictors = booster._predictors[:best]
         booster.set_params(max_iter=best, warm_start=False)
-        self._booster, self._columns = booster, columns
+        self._grown, self._stored, self._file, self._columns = booster, None, None, columns
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features."""
-        if self._booster is None:
-            raise ValueError("not fitted")
-        if not features.shape[0]:
-            return np.zeros(0)  # scikit-learn refuses to predict nothing
-        guessed: Scores = np.asarray(self._booster.predict(features[:, self._columns]), np.float64)
-        return guessed
+        return self._guess(features[:, self._columns])
 
     def details(self) -> dict[str, float | int | str]:
         """Return the settings, and how many columns and stages were kept."""
         return {
-            "stages": len(self._booster._predictors) if self._booster is not None else 0,
+            "stages": self._count("_predictors"),
             "learning_rate": self._rate,
             "max_leaf_nodes": self._leaves,
             "columns": int(self._columns.size),
@@ -194,30 +239,41 @@ class HistGradientBoosting(OnFeatures):
 
     def save(self, folder: Path) -> None:
         """Write ``hist-boosting.skops`` and ``columns.safetensors``."""
-        if self._booster is None:
-            raise ValueError("not fitted")
+        self._save(folder)
         save_arrays(folder / self._COLUMNS, {"columns": self._columns})
-        save_estimator(folder / self._FILE, self._booster)
 
     @classmethod
     def load(cls, folder: Path) -> HistGradientBoosting:
-        """Return the fitted booster that `save` wrote; see `Scorer.load`."""
-        from sklearn.ensemble import HistGradientBoostingRegressor
-
+        """Return the fitted booster that `save` wrote; see `Scorer.load`. No scikit-learn is imported."""
         columns = load_arrays(folder / cls._COLUMNS, ("columns",))["columns"]
         if columns.ndim != 1 or columns.dtype != np.int64 or (columns < 0).any() or (np.diff(columns) <= 0).any():
             raise damaged_model(folder / cls._COLUMNS, "it is no list of columns")
 
+        def read(stored: StoredEstimator) -> tuple[StoredTrees, Any]:
+            if stored.features != columns.size:
+                raise ValueError("it takes another number of columns")
+            stored.check_loss()
+            if stored.plain("_preprocessor") is not None:
+                raise ValueError("other features")
+            settings = [stored.number(name) for name in ("learning_rate", "max_leaf_nodes")]
+            return StoredTrees.of(stored.predictors(), stored.features, start=stored.baseline()), settings
+
+        model = cls()
+        path = folder / cls._FILE
+        kind = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingRegressor"
+        (model._stored, (model._rate, model._leaves)), data = read_stored(path, kind, cls._TRUSTED, read)
+        model._file, model._columns = (path, data), columns
+        return model
+
+    def _make(self, path: Path, data: bytes) -> Any:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
         def check(booster: Any) -> None:
-            if check_features(booster) != columns.size:
+            if check_features(booster) != self._columns.size:
                 raise ValueError("it takes another number of columns")
             _check_hist(booster)
 
-        model = cls()
-        model._booster = load_estimator(folder / cls._FILE, HistGradientBoostingRegressor, cls._TRUSTED, check)
-        model._rate, model._leaves = model._booster.learning_rate, model._booster.max_leaf_nodes
-        model._columns = columns
-        return model
+        return load_estimator(path, HistGradientBoostingRegressor, self._TRUSTED, check, data)
 
 
 def telling_columns(features: Features, scores: Scores, count: int) -> NDArray[np.int64]:

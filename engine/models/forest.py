@@ -12,8 +12,10 @@ import numpy as np
 from engine.events import CurvePoint, Event, raise_if_stopped
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.settings import settings
-from engine.models.skops_file import load_estimator, save_estimator
+from engine.models.skops_file import load_estimator, read_stored, save_estimator
 from engine.models.sound_trees import check_features, check_trees
+from engine.models.stored_trees import StoredEstimator, StoredTrees
+from engine.storage import write_bytes
 
 # trees between two points of the curve; a step costs more than its trees, so they are wider where nobody watches
 _STEP, _STEP_UNWATCHED = 25, 75
@@ -39,7 +41,9 @@ class RandomForest(OnFeatures):
         chosen = settings(recipe)
         self._wanted, self._leaf = int(chosen["trees"]), int(chosen["min_samples_leaf"])
         self._tried = str(chosen["max_features"])
-        self._forest: Any = None
+        self._grown: Any = None
+        self._stored: StoredTrees | None = None
+        self._file: tuple[Path, bytes] | None = None
         self._oob_mae: float | None = None
 
     def fit(
@@ -75,46 +79,75 @@ class RandomForest(OnFeatures):
             yield CurvePoint("trees", float(trees), "mae", self._oob_mae, unseen)
             if control.should_finish():
                 break
-        self._forest = forest
+        self._grown, self._stored, self._file = forest, None, None
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features."""
-        if self._forest is None:
+        if self._stored is not None:
+            return self._stored.predict(features)
+        if self._grown is None:
             raise ValueError("not fitted")
         if not features.shape[0]:
             return np.zeros(0)  # scikit-learn refuses to predict nothing
-        guessed: Scores = np.asarray(self._forest.predict(features), np.float64)
+        guessed: Scores = np.asarray(self._grown.predict(features), np.float64)
         return guessed
+
+    @property
+    def _forest(self) -> Any:
+        """scikit-learn's forest, for an export; that of a loaded model is made when it is first asked for."""
+        if self._grown is None and self._file is not None:
+            self._grown = _load(*self._file)
+        return self._grown
 
     def details(self) -> dict[str, float | int | str]:
         """Return the number of trees and, after a fit, the out-of-bag error."""
         found: dict[str, float | int | str] = {
-            "trees": len(self._forest.estimators_) if self._forest is not None else 0,
+            "trees": self._count(),
             "max_features": self._tried,
             "min_samples_leaf": self._leaf,
         }
         return found if self._oob_mae is None else {**found, "out_of_bag_mae": round(self._oob_mae, 6)}
 
+    def _count(self) -> int:
+        if self._stored is not None:
+            return int(self._stored.roots.size)
+        return len(self._grown.estimators_) if self._grown is not None else 0
+
     def save(self, folder: Path) -> None:
         """Write ``forest.skops``."""
-        if self._forest is None:
+        if self._file is not None:
+            write_bytes(folder / _FILE, self._file[1])
+            return
+        if self._grown is None:
             raise ValueError("not fitted")
         # one thread predicts a handful of photos faster than a pool starts
-        self._forest.set_params(n_jobs=1, warm_start=False)
-        save_estimator(folder / _FILE, self._forest)
+        self._grown.set_params(n_jobs=1, warm_start=False)
+        save_estimator(folder / _FILE, self._grown)
 
     @classmethod
     def load(cls, folder: Path) -> RandomForest:
-        """Return the fitted forest that `save` wrote; see `Scorer.load`."""
-        from sklearn.ensemble import RandomForestRegressor
-
-        def check(forest: Any) -> None:
-            check_trees(forest.estimators_, check_features(forest))
-            if type(forest.min_samples_leaf) is not int or type(forest.max_features) not in {str, float}:
-                raise ValueError("settings of another kind")
-            forest.set_params(n_jobs=1, verbose=0)
-
+        """Return the fitted forest that `save` wrote; see `Scorer.load`. No scikit-learn is imported."""
         model = cls()
-        model._forest = load_estimator(folder / _FILE, RandomForestRegressor, _TRUSTED, check)
-        model._tried, model._leaf = str(model._forest.max_features), model._forest.min_samples_leaf
+        path = folder / _FILE
+        (model._stored, model._tried, model._leaf), data = read_stored(path, _TRUSTED[0], _TRUSTED, _read)
+        model._file = path, data
         return model
+
+
+def _read(stored: StoredEstimator) -> tuple[StoredTrees, str, int]:
+    tried, leaf = stored.plain("max_features"), stored.plain("min_samples_leaf")
+    if type(leaf) is not int or type(tried) not in {str, float}:
+        raise ValueError("settings of another kind")
+    return StoredTrees.of(stored.forest(), stored.features, is_mean=True), str(tried), leaf
+
+
+def _load(path: Path, data: bytes) -> Any:
+    from sklearn.ensemble import RandomForestRegressor
+
+    def check(forest: Any) -> None:
+        check_trees(forest.estimators_, check_features(forest))
+        if type(forest.min_samples_leaf) is not int or type(forest.max_features) not in {str, float}:
+            raise ValueError("settings of another kind")
+        forest.set_params(n_jobs=1, verbose=0)
+
+    return load_estimator(path, RandomForestRegressor, _TRUSTED, check, data)

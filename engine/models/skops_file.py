@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import struct
 import zipfile
 import zlib
@@ -15,9 +13,11 @@ import numpy as np
 
 from engine.errors import DamagedFile
 from engine.models.damaged import damaged_model
+from engine.models.stored_trees import StoredEstimator, file_types
 from engine.storage import disk_errors, write_bytes
 
 E = TypeVar("E")
+S = TypeVar("S")
 
 # what any estimator's settings and numbers are made of
 _PLAIN = frozenset(
@@ -52,11 +52,38 @@ def save_estimator(path: Path, estimator: Any) -> None:
     write_bytes(path, dumps(estimator, compression=zipfile.ZIP_DEFLATED, compresslevel=1))
 
 
+def read_stored(
+    path: Path, kind: str, trusted: Collection[str], build: Callable[[StoredEstimator], S]
+) -> tuple[S, bytes]:
+    """Return what is made of the numbers in a ``.skops`` file, without making the estimator that it describes.
+
+    Args:
+        path: the file.
+        kind: dotted name of the one class that the estimator may be of.
+        trusted: as for `load_estimator`.
+        build: takes what it needs; raises `ValueError` where that makes no sense.
+
+    Returns:
+        What `build` returned, and the file's bytes, from which `load_estimator` can make the estimator later.
+
+    Raises:
+        DamagedFile, NotFound: as `load_estimator`.
+    """
+    with disk_errors(path):
+        data = path.read_bytes()
+    try:
+        _check_types(path, data, trusted)
+        return build(StoredEstimator(data, kind)), data
+    except _PROBLEMS as error:
+        raise damaged_model(path, f"{type(error).__name__}: {error}") from error
+
+
 def load_estimator(
     path: Path,
     kind: type[E],
     trusted: Collection[str],
     check: Callable[[E], None],
+    data: bytes | None = None,
 ) -> E:
     """Return the estimator of a ``.skops`` file, checked before and after its objects are made.
 
@@ -66,6 +93,7 @@ def load_estimator(
         trusted: dotted names of all types that the file may hold beside numbers, texts, containers and arrays. The
             file's own list of types is never asked for, nor is skops' list of what is harmless in general.
         check: looks at what native code would take for granted; raises `ValueError` where it can't.
+        data: the file's bytes, where they were read before.
 
     Raises:
         DamagedFile: the file is no skops file, holds a type that is not trusted, is no `kind`, or fails the check.
@@ -74,17 +102,11 @@ def load_estimator(
     from skops.io import loads
     from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
 
-    with disk_errors(path):
-        data = path.read_bytes()
+    if data is None:
+        with disk_errors(path):
+            data = path.read_bytes()
     try:
-        strange = sorted(_types(data) - _PLAIN - set(trusted))
-        if strange:
-            raise DamagedFile(
-                "{path} is not trusted: it holds {types}.",
-                remedy="Delete this model and train it again; load only models that beholder made.",
-                path=path,
-                types=", ".join(strange[:5]),
-            )
+        _check_types(path, data, trusted)
         found = loads(data, trusted=sorted(trusted))
         if type(found) is not kind:
             raise ValueError(f"it holds a {type(found).__name__}, should be a {kind.__name__}")
@@ -99,20 +121,12 @@ def load_estimator(
     return found
 
 
-def _types(data: bytes) -> set[str]:
-    """Return the dotted names of all types that a skops file says it holds; nothing of it is made for that."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(part.file_size for part in archive.infolist()) > _LARGEST:
-            raise ValueError("it would unpack to more than 2 GiB")
-        schema = json.loads(archive.read("schema.json"))
-    found: set[str] = set()
-    waiting: list[Any] = [schema]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            if "__class__" in value:
-                found.add(f"{value['__module__']}.{value['__class__']}")
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-    return found
+def _check_types(path: Path, data: bytes, trusted: Collection[str]) -> None:
+    strange = sorted(file_types(data, _LARGEST) - _PLAIN - set(trusted))
+    if strange:
+        raise DamagedFile(
+            "{path} is not trusted: it holds {types}.",
+            remedy="Delete this model and train it again; load only models that beholder made.",
+            path=path,
+            types=", ".join(strange[:5]),
+        )

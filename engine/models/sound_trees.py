@@ -50,7 +50,7 @@ def check_trees(trees: Iterable[Any], features: int) -> None:
         sizes = (tree.n_features, tree.n_outputs, tree.max_n_classes) if type(tree) is Tree else None
         if sizes != (features, 1, 1) or not 0 < tree.node_count <= tree.capacity:
             raise ValueError("a tree of another shape")
-        _check_nodes(
+        check_nodes(
             tree.children_left == _LEAF,
             tree.children_left,
             tree.children_right,
@@ -93,12 +93,12 @@ def check_predictors(predictors: Iterable[Iterable[Any]], features: int) -> None
         leaf = nodes["is_leaf"] != 0
         numbers = (nodes["value"], nodes["num_threshold"])
         left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
-        _check_nodes(leaf, left, right, nodes["feature_idx"], features, numbers)
+        check_nodes(leaf, left, right, nodes["feature_idx"], features, numbers)
     if not count:
         raise ValueError("no tree")
 
 
-def _check_nodes(
+def check_nodes(
     leaf: NDArray[np.bool_],
     left: NDArray[np.int64],
     right: NDArray[np.int64],
@@ -106,6 +106,16 @@ def _check_nodes(
     features: int,
     numbers: Iterable[NDArray[np.float64]],
 ) -> None:
+    """Refuse the nodes of a tree that lead anywhere but down, or ask for a feature that there is not.
+
+    Args:
+        leaf: (M,) which nodes are leaves. left: (M,) the left children, right: the right ones, by their place.
+        feature: (M,) the columns that are asked for. features: how many there are.
+        numbers: arrays that must be finite.
+
+    Raises:
+        ValueError: there is such a node, or a number that is not finite.
+    """
     place = np.flatnonzero(~leaf)
     for child in (left[place], right[place]):
         if (child <= place).any() or (child >= leaf.size).any():
