@@ -6,6 +6,7 @@ before it is touched, ``done`` after), one a file that was copied or linked, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ def _check_heading(log: Path, line: bytes) -> None:
 
 
 class CullLog:
-    """The log of one folder, open for more lines; a context manager. A line is on the disk when `add` returns.
+    """The log of one folder, open for more lines; a context manager that flushes them at its end.
 
     Args:
         to: the folder.
@@ -127,21 +128,25 @@ class CullLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.closing(self._file), disk_errors(self.path):
+            os.fsync(self._file.fileno())
 
     def add(self, state: str, how: str, source: Path, target: Path, **more: Any) -> None:
         """Append one line.
 
         Args:
-            state: ``begun``, ``done``, ``failed`` or ``undone``. how: ``copy``, ``move``, ``hard`` or ``symbolic``.
+            state: ``begun``, which is on the disk when this returns; ``done``, ``failed`` or ``undone``.
+            how: ``copy``, ``move``, ``hard`` or ``symbolic``.
             source: where the file lies or lay. target: its place in the folder.
             more: what else is worth knowing, JSON-ready.
         """
         places = {"from": os.path.abspath(source), "to": os.path.abspath(target)}  # noqa: PTH100 - links stay links
         time = self._now().isoformat(timespec="seconds")
         self._write({"state": state, "how": how, **places, **more, "time": time})
+        if state == "begun":
+            with disk_errors(self.path):
+                os.fsync(self._file.fileno())
 
     def _write(self, entry: dict[str, Any]) -> None:
         with disk_errors(self.path):
             self._file.write(f"{json_text(entry)}\n".encode())
-            os.fsync(self._file.fileno())

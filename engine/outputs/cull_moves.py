@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,9 +77,10 @@ def carry_out(
         plan.to.mkdir(parents=True, exist_ok=True)
     if plan.how == "copy":
         require_space(plan.to, sum(_size(choice) for choice in plan.choices if choice.state != "there"))
+    pace = _Pace(len(plan.choices))
     with CullLog(plan.to, now) as log:
         for done, choice in enumerate(plan.choices):
-            yield Progress("culling", done, len(plan.choices))
+            yield pace.progress(done)
             raise_if_stopped(should_stop)
             if choice.state != "there":
                 try:
@@ -96,8 +98,22 @@ def carry_out(
                 except BeholderError as error:
                     counts["failed"] += 1
                     yield ItemFailed(str(sidecar.source), _reason(error))
-    yield Progress("culling", len(plan.choices), len(plan.choices))
+    with disk_errors(plan.to):
+        sync_folder(plan.to)
+    yield pace.progress(len(plan.choices))
     yield Finished(counts)
+
+
+class _Pace:
+    """Tells how far the work is, and how fast it goes."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._started = total, time.monotonic()
+
+    def progress(self, done: int) -> Progress:
+        seconds = time.monotonic() - self._started
+        rate = done / seconds if done and seconds > 0 else None
+        return Progress("culling", done, self._total, rate, (self._total - done) / rate if rate else None)
 
 
 def _reason(error: BeholderError) -> Message:
@@ -164,7 +180,6 @@ def _link(item: Carried, plan: CullPlan) -> None:
                 raise AlreadyThere(
                     "{path} is there already.", remedy="Run the same again.", path=item.target
                 ) from error
-            sync_folder(item.target.parent)
     except BeholderError as error:
         cause = error.__cause__
         if plan.link == "hard" and isinstance(cause, OSError) and cause.errno in _NO_LINKS:
@@ -186,8 +201,6 @@ def move_file(source: Path, target: Path) -> None:
             if error.errno != errno.EXDEV:
                 raise
             _move_far(source, target)
-        sync_folder(target.parent)
-        sync_folder(source.parent)
 
 
 def _move_far(source: Path, target: Path) -> None:
@@ -206,6 +219,7 @@ def _move_far(source: Path, target: Path) -> None:
             "{path} was changed while it was copied: both are kept.", remedy="Run the same again.", path=source
         )
     target.chmod(before.st_mode & 0o777)
+    sync_folder(target.parent)
     source.unlink()
 
 
@@ -233,10 +247,10 @@ def undo_cull(
             remedy="Copies and links are not moves: their photos lie where they lay.",
             path=to,
         )
-    counts = {"back": 0, "failed": 0}
+    counts, pace = {"back": 0, "failed": 0}, _Pace(len(moved))
     with CullLog(to, now) as log:
         for done, item in enumerate(moved):
-            yield Progress("culling", done, len(moved))
+            yield pace.progress(done)
             raise_if_stopped(should_stop)
             try:
                 back = _bring_back(item, log)
@@ -247,7 +261,7 @@ def undo_cull(
             if back:
                 counts["back"] += 1
                 yield Culled(str(item.target), str(item.source), "back")
-    yield Progress("culling", len(moved), len(moved))
+    yield pace.progress(len(moved))
     yield Finished(counts)
 
 
