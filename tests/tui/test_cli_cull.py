@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.labels.stars import read_stars
 from engine.workspace import Workspace
 from tests.tui.test_imports import HEAVY, imported_by
 from tui import cli
@@ -94,6 +95,26 @@ def test_photos_are_scored_by_the_model_and_a_cull_inside_them_repeats(
     )
     assert "Bursts: 5." in out
     assert len(names(tmp_path / "bursts")) == 6
+
+
+def test_stars_follow_the_workspaces_thresholds_unless_others_are_asked_for(
+    run: Run, trained_workspace: Workspace, tmp_path: Path, new_photos: Path
+) -> None:
+    workspace = Workspace(Path(shutil.copytree(trained_workspace.root, tmp_path / "workspace")))
+    album = Path(shutil.copytree(new_photos, tmp_path / "album"))
+
+    def stars(*words: object) -> set[float | None]:
+        assert run("-w", workspace.root, "predict", album, "--xmp", "lightroom", "--format", "csv", *words)[0] == 0
+        return {found.count for path in album.glob("*.jpg") if (found := read_stars(path)) is not None}
+
+    workspace.change_settings(star_thresholds="97,98,99,100")
+    assert stars() == {1}
+    assert stars("--stars", "0,1,2,3") == {5}
+    workspace.change_settings(star_thresholds="97,98,99,101")
+    code, _, err = run("-w", workspace.root, "predict", album, "--xmp", "lightroom")
+    assert code == 2
+    assert "four ascending" in err
+    assert run("-w", workspace.root, "predict", album, "--format", "csv")[0] == 0
 
 
 @pytest.mark.parametrize(

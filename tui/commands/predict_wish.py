@@ -97,10 +97,13 @@ class Wish:
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
-        """The scores from which a photo has 2, 3, 4 and 5 stars."""
-        from engine.outputs.sidecars import default_thresholds, parse_thresholds
+        """The scores from which a photo has 2, 3, 4 and 5 stars: as asked, else as the workspace remembers."""
+        from engine.outputs.sidecars import parse_thresholds
 
-        return parse_thresholds(self.stars, self.scale) if self.stars else default_thresholds(self.scale)
+        wanted = self.stars
+        if not wanted and (self.xmp is not None or self.html is not None):
+            wanted = self.workspace.settings().star_thresholds
+        return parse_thresholds(wanted, self.scale)
 
     def sidecars(self) -> SidecarWriter | None:
         """Return what writes the sidecars, if any are wanted."""
