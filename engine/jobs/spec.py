@@ -33,12 +33,22 @@ class PredictRequest(BaseModel):
         model: a model's id, unique prefix or name, ``latest``, ``best`` or ``default``.
         paths: files and folders; made absolute, because the worker lives in another folder.
         recursive: whether folders inside folders count.
+        out: a file that the rows are written to when all are there; made absolute.
+        format: ``csv``, ``json``, ``jsonl`` or ``parquet``; None means as the file's ending says.
+        xmp: which sidecars are written: ``lightroom`` or ``darktable``.
+        stars: the scores from which a photo has 2, 3, 4 and 5 stars; empty means fifths of the scale.
+        overwrite_ratings: whether a person's rating in a sidecar gives way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: str = "default"
     paths: Annotated[list[Annotated[str, PlainValidator(_absolute)]], Field(min_length=1)]
     recursive: bool = True
+    out: Annotated[str, PlainValidator(_absolute)] | None = None
+    format: Literal["csv", "json", "jsonl", "parquet"] | None = None
+    xmp: Literal["lightroom", "darktable"] | None = None
+    stars: str = ""
+    overwrite_ratings: bool = False
 
 
 class JobSpec(BaseModel):

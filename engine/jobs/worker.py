@@ -15,10 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from engine.errors import BeholderError, Interrupted, Message, NeedMissing
-from engine.events import Event, Finished, ItemFailed, StopCheck, raise_if_stopped
+from engine.errors import BeholderError, Interrupted, NeedMissing
+from engine.events import Event, Finished, StopCheck, raise_if_stopped
 from engine.jobs import lock
-from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, LineWriter, read_lines
+from engine.jobs.events import EVENTS_NAME, ROWS_NAME, EventWriter, read_lines
 from engine.jobs.listing import CANCEL_NAME, CHECKPOINT_NAME, FINISH_NAME
 from engine.workspace import Workspace
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds between two looks for the cancel file
 _NICE = 5  # the face goes first
-_ROWS_AT_ONCE = 1 << 20  # bytes
 
 
 class Stop:
@@ -106,58 +105,16 @@ def tune(workspace: Workspace, payload: Mapping[str, Any], folder: Path, stop: S
 def predict(workspace: Workspace, payload: Mapping[str, Any], folder: Path, should_stop: StopCheck) -> Iterator[Event]:
     """Score photos; the payload holds the fields of `PredictRequest`, the rows go to ``rows.jsonl``.
 
-    Photos whose rows are there from an earlier run are left out. A row says ``far`` where that is so.
+    Rows that an earlier run of the job left there are kept; see `engine.outputs.journal`.
     """
     from engine.jobs.spec import PredictRequest
     from engine.models.bundle import find_bundle
-    from engine.prediction.known_paths import KnownPaths
 
     request = PredictRequest.model_validate(dict(payload))
     info = find_bundle(workspace, request.model)
-    from engine.prediction.score import predict_batches  # slow to import: a wrong name is told before
+    from engine.jobs.predicting import predict_for  # slow to import: a wrong name is told before
 
-    paths = [Path(path) for path in request.paths]
-    failed, done = 0, KnownPaths()
-    for row in _rows_before(folder):
-        done.add(str(row["path"]), sys.maxsize)
-        failed += row.get("error") is not None
-    yield from _failures_before(folder)
-    count = len(done)
-    with LineWriter(folder / ROWS_NAME) as rows:
-        scored = predict_batches(
-            workspace, info, paths, recursive=request.recursive, done=done, should_stop=should_stop
-        )
-        for event in scored:
-            if not isinstance(event, list):
-                yield event
-                continue
-            for item in event:
-                if str(item.path) in done:
-                    continue  # it can't be looked at, and has its row
-                rows.append(item.to_row() | ({"far": True} if item.far else {}))
-                count += 1
-                if item.error is not None:
-                    failed += 1
-                    yield ItemFailed(str(item.path), item.error)
-    yield Finished({"model_id": info.model_id, "n": count, "failed": failed})
-
-
-def _rows_before(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows that earlier runs of the job have written."""
-    offset = 0
-    while True:
-        rows, end = read_lines(folder / ROWS_NAME, offset, _ROWS_AT_ONCE)
-        yield from (row for row in rows if "path" in row)
-        if end == offset:
-            return
-        offset = end
-
-
-def _failures_before(folder: Path) -> Iterator[ItemFailed]:
-    """Yield what earlier runs told of photos that failed, once for each: this run's story begins anew."""
-    told, _ = read_lines(folder / EVENTS_NAME)
-    failures = {str(event["path"]): event["reason"] for event in told if event.get("type") == "item_failed"}
-    yield from (ItemFailed(path, Message.from_dict(reason)) for path, reason in failures.items())
+    yield from predict_for(workspace, info, request, folder / ROWS_NAME, should_stop)
 
 
 HANDLERS: Mapping[str, Handler] = {"train": train, "predict": predict, "compare": compare, "tune": tune}

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from engine.errors import BeholderError
 from engine.outputs.table_reading import Row, checked_row
@@ -109,6 +109,12 @@ class Journal:
         """Remove the file."""
         with disk_errors(self.path):
             self.path.unlink(missing_ok=True)
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from engine.errors import BeholderError, Interrupted, NeedMissing, NotFound, UsageError
 from engine.images import is_picture_name
 from engine.outputs.journal import Journal, encode_rows, final_rows, journal_rows
+from engine.outputs.kept_rows import KeptRows
 from engine.outputs.table_reading import Row, read_predictions
 from engine.outputs.tables import CsvRows, Format, JsonLines, RowWriter, rows_to
-from engine.prediction.known_paths import KnownPaths, present_moment
+from engine.prediction.known_paths import KnownPaths
 from engine.prediction.predicted import COLUMNS
 from engine.storage import disk_error, disk_errors, replacing
 
@@ -83,7 +84,7 @@ class OutFile:
     ) -> None:
         check_place(out, inputs)
         self.out, self.format, self._model_id, self._sort, self._top = out.resolve(), format, model_id, sort, top
-        self._until = present_moment()
+        self._kept_rows = KeptRows()
         path = journal_path(self.out)
         self.dropped = 0
         if not resume and path.exists():
@@ -91,38 +92,28 @@ class OutFile:
         self._journal = Journal(path, fresh=not resume)
         self.done: KnownPaths | None = None
         self._old: Path | None = None
-        self._reasons: dict[str, str] = {}
         try:
             if resume:
-                self.done = self._known(self.out)
+                self._look_for_rows(self.out)
+                self.done = self._kept_rows.done
         except BaseException:
             self._leave()
             raise
         self.kept = 0 if self.done is None else len(self.done)
 
-    def _known(self, out: Path) -> KnownPaths:
-        """Return the photos that have rows, in the journal or else in the file."""
-        known = KnownPaths()
+    def _look_for_rows(self, out: Path) -> None:
+        """Find the rows that there are, in the journal or else in the file."""
         if self._journal.count:
             for row in journal_rows(self._journal.path):
                 self._check_model(row, self._journal.path)
-                known.add(row["path"], row.get("until", 0))
-                self._note_reason(row)
+                self._kept_rows.add(row, row.get("until", 0))
         elif out.is_file():
             self._old = out
             with disk_errors(out):
                 until = out.stat().st_mtime_ns
             for row in read_predictions(out, self.format):
                 self._check_model(row, out)
-                known.add(row["path"], until if row["error"] is None else 0)
-                self._note_reason(row)
-        return known
-
-    def _note_reason(self, row: Row) -> None:
-        if row["error"] is not None:
-            self._reasons[row["path"]] = row["error"]
-        elif self._reasons:
-            self._reasons.pop(row["path"], None)
+                self._kept_rows.add(row, until)
 
     def _check_model(self, row: Row, path: Path) -> None:
         if row["model_id"] != self._model_id:
@@ -150,22 +141,13 @@ class OutFile:
         Raises:
             NeedMissing: the disk is full; the message says what is kept where.
         """
-        if self._reasons:
-            rows = [row for row in rows if row["error"] is None or self._reasons.get(row["path"]) != row["error"]]
+        marked = self._kept_rows.marked(rows)
         try:
-            if self._old is not None and rows:
+            if self._old is not None and marked:
                 self._adopt(self._old)
-            self._journal.append([self._dated(row) for row in rows])
+            self._journal.append(marked)
         except BeholderError as error:
             raise self._kept(error) from error
-
-    def _dated(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        dated = dict(row)
-        if row["error"] is None:
-            dated["until"] = self._until
-        if self.done is not None and row["path"] in self.done:
-            dated["again"] = True
-        return dated
 
     def _adopt(self, old: Path) -> None:
         """Make the journal begin with the rows of the file."""
@@ -188,7 +170,9 @@ class OutFile:
         if self.is_untouched:
             return
         try:
-            write_final(self._journal.path, self.out, self.format, self._until, sort=self._sort, top=self._top)
+            write_final(
+                self._journal.path, self.out, self.format, self._kept_rows.until, sort=self._sort, top=self._top
+            )
             self._journal.discard()
             self._journal.count = 0
         except BeholderError as error:

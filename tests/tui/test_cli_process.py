@@ -22,6 +22,7 @@ import pytest
 from engine.jobs import client
 from engine.labels.scorebook import ScoreBook
 from engine.workspace import Workspace
+from tests.waiting import wait_until
 
 BEHOLDER = [sys.executable, "-m", "tui"]
 PATIENCE = 120.0  # seconds; a busy machine may be slow to import
@@ -151,13 +152,14 @@ def test_terminate_ends_a_prediction_like_ctrl_c(
     for number in range(30_000):
         (many / f"{number}.jpg").hardlink_to(photos[number % 30])
     terminal = Terminal("-w", trained_workspace.root, "predict", many, "--out", out)
-    terminal.read_until("/30000")
+    journal = tmp_path / "rows.csv.part.jsonl"
+    wait_until(lambda: journal.exists() and journal.stat().st_size > 0, "the first rows", PATIENCE)
     os.kill(terminal.process.pid, signal.SIGTERM)
     assert terminal.close() == 130
     assert "Stopp" in terminal.output
     assert "--resume" in terminal.output
     assert not out.exists()
-    kept = (tmp_path / "rows.csv.part.jsonl").read_text().splitlines()
+    kept = journal.read_text().splitlines()
     assert 0 < len(kept) < 30_000
     assert json.loads(kept[-1])["score"] is not None
 
