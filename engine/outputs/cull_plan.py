@@ -121,6 +121,7 @@ def plan_cull(
     min_score: float | None = None,
     features: Likeness | None = None,
     sources: Sequence[Path] = (),
+    album: Path | None = None,
 ) -> CullPlan:
     """Choose the best photos and a place for each; only reads.
 
@@ -135,9 +136,11 @@ def plan_cull(
         min_score: choose none with a lower score; alone it chooses all others.
         features: how alike photos are, for bursts; see `engine.outputs.cull_bursts.cached_likeness`.
         sources: the folders and files that were scored: what was moved away from below them counts.
+        album: the workspace's ``data/``: out of it nothing is moved, since its photos would leave their scores behind.
 
     Raises:
-        UsageError: it is not said how many; the folder is a file; hard links can't reach it.
+        UsageError: it is not said how many; the folder is a file; hard links can't reach it; photos of the album
+            were to be moved.
         NotFound: no photo has a score, or none is good enough.
         BeholderError: the folder can't be read.
     """
@@ -163,6 +166,8 @@ def plan_cull(
         chosen = chosen[:best]
     if how == "link" and link == "hard":
         _check_device(chosen, to)
+    if how == "move" and album is not None:
+        _check_album(chosen, album)
     places = _Places(to, how)
     choices, notes = [], []
     for place, item in enumerate(chosen):
@@ -263,6 +268,16 @@ def _best_of_bursts(
         groups.setdefault(number, []).append(item)
     kept = [(item, number) for number, items in groups.items() for item in items[:per_burst]]
     return [item for item, _ in kept], [number for _, number in kept], len(groups)
+
+
+def _check_album(chosen: Sequence[_Candidate], album: Path) -> None:
+    inside = _Inside([album])
+    if any(inside(item.lies) for item in chosen):
+        raise UsageError(
+            "Photos of the album {path} can't be moved out of it: their scores would stay behind.",
+            remedy="Copy them, or link to them: --link symbolic",
+            path=album,
+        )
 
 
 def _nearest_folder(to: Path) -> Path:

@@ -324,6 +324,14 @@ def test_photos_without_a_score_and_lost_ones_are_told(tmp_path: Path, album: Ro
     assert sorted(failed) == ["There is no such file.", "no score: it is damaged"]
 
 
+def test_an_album_keeps_its_photos(tmp_path: Path, album: Rows) -> None:
+    own = tmp_path / "album" / "a"
+    with pytest.raises(UsageError, match="scores would stay"):
+        plan_cull(album, tmp_path / "best", best=1, how="move", album=own)
+    assert len(plan_cull(album, tmp_path / "best", best=1, how="copy", album=own).choices) == 1
+    assert len(plan_cull(album[1:2], tmp_path / "best", best=1, how="move", album=own).choices) == 1
+
+
 def test_only_photos_that_reach_the_score(tmp_path: Path, album: Rows) -> None:
     assert len(plan_cull(album, tmp_path / "best", min_score=89).choices) == 2
     assert len(plan_cull(album, tmp_path / "best", min_score=89, best=1).choices) == 1

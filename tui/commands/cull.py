@@ -91,6 +91,7 @@ def cull(
             min_score=min_score,
             features=features,
             sources=sources,
+            album=session.workspace.data,
         )
         if dry_run:
             progress.clear()
