@@ -1,9 +1,10 @@
 """Print every figure that the README claims: ``python -m benchmarks``."""
 
-from benchmarks import feature_speed, labelling, model_families, taste_quality
+from benchmarks import feature_speed, labelling, model_families, prediction, taste_quality
 
 if __name__ == "__main__":
     taste_quality.main()
     model_families.main()
     feature_speed.main()
     labelling.main()
+    prediction.main()
