@@ -150,13 +150,19 @@ class CsvRows:
     def __init__(self, stream: TextIO, columns: Sequence[str], *, heading: bool = True) -> None:
         self._stream = stream
         self._writer = csv.DictWriter(stream, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        # Python before 3.13 leaves a carriage return in a name bare, where a reader sees the end of the line.
+        self._careful = csv.DictWriter(
+            stream, columns, restval="", extrasaction="ignore", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+        )
         if heading:
             self._writer.writeheader()
             stream.flush()
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rows; they are with the system when this returns."""
-        self._writer.writerows(rows)
+        for row in rows:
+            careful = any(isinstance(value, str) and "\r" in value for value in row.values())
+            (self._careful if careful else self._writer).writerow(row)
         self._stream.flush()
 
     def end(self) -> None:
