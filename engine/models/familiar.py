@@ -27,10 +27,12 @@ FALSE_ALARMS = 0.02
 """The share of photos like those that were scored, but of other groups, that is taken for far."""
 
 _MOST = 256  # scored photos that are remembered
+_FOR_BASIS = 128  # of them that span what is looked at; each step of it costs their cube
 _DIMENSIONS = 32  # of each block, that are kept of them
 _MOST_BLOCKS = 16
 _FOLDS = 5
 _FEWEST_GROUPS = 5
+_MANY_GROUPS = 2 / FALSE_ALARMS  # from here on the quantile itself can be told
 _CHUNK = 2048
 _NEAREST = 1e-3  # distances below this are the same photo
 _LEAST_SPREAD = 0.05  # of the distances' logarithms: a distance that is 5 % larger than usual is nothing special
@@ -206,11 +208,12 @@ def _refer(features: Features, rows: Index, groups: Index, blocks: Sequence[int]
     found = np.zeros((len(widths), chosen.shape[0], dimensions), np.float32)
     for block, (start, end) in enumerate(_ends(widths)):
         units = chosen[:, start:end] / np.maximum(lengths[:, block, None], _FLAT)
-        values, vectors = np.linalg.eigh((units @ units.T).astype(np.float64))
+        some = units[np.linspace(0, len(units) - 1, min(len(units), _FOR_BASIS)).round().astype(np.int64)]
+        values, vectors = np.linalg.eigh((some @ some.T).astype(np.float64))
         order = np.argsort(-values)[:dimensions]
         order = order[values[order] > 1e-6 * max(float(values.max()), _FLAT)]
         # as the file will hold it, so that what was measured is what is saved
-        kept = (units.T @ (vectors[:, order] / np.sqrt(values[order]))).astype(np.float16).astype(np.float32)
+        kept = (some.T @ (vectors[:, order] / np.sqrt(values[order]))).astype(np.float16).astype(np.float32)
         basis[start:end, : order.size] = kept
         found[block] = (units @ basis[start:end]).astype(np.float16)
     return _Reference(widths, basis, found, _shares(lengths).astype(np.float16).astype(np.float32))
@@ -257,8 +260,12 @@ def _bound(reached: NDArray[np.float64], groups: int) -> float:
     """Return what one new photo in fifty exceeds: the bound of a normal prediction interval of so many groups.
 
     An empirical quantile would need fifty groups to reach so far; measured, this one is right with a dozen as well.
+    With many groups the empirical one is taken where it is larger, because the tail need not be a normal one.
     """
     from scipy.special import stdtrit
 
     times = float(stdtrit(groups - 1, 1 - FALSE_ALARMS)) * np.sqrt(1 + 1 / groups)
-    return max(float(reached.mean() + times * reached.std(ddof=1)), 1.0)
+    bound = float(reached.mean() + times * reached.std(ddof=1))
+    if groups >= _MANY_GROUPS:
+        bound = max(bound, float(np.quantile(reached, 1 - FALSE_ALARMS)))
+    return max(bound, 1.0)

@@ -25,6 +25,7 @@ from engine.training.album import Album
 from engine.training.measure import Measured, Plan
 from engine.training.priors import Prior
 from engine.training.spec import TrainSpec
+from engine.training.threads import few_threads
 from engine.workspace import Scale, Workspace
 
 TUNED_WEIGHTS = "network.safetensors"
@@ -166,7 +167,8 @@ def _familiar(training: Training, scorer: Scorer) -> Generator[Event, None, Fami
     except ImageError as error:
         yield Notice(error.message)  # the model is there; it can't tell what is far
         return None
-    return Familiar.fit(vectors, data.groups, data.blocks, unseen=unseen, seed=data.seed)
+    with few_threads(training.spec.model, data.scores.size):
+        return Familiar.fit(vectors, data.groups, data.blocks, unseen=unseen, seed=data.seed)
 
 
 def _lists(intervals: Mapping[str, Interval | None]) -> dict[str, list[float] | None]:
