@@ -70,7 +70,11 @@ def _facts(info: BundleInfo, manifest: Mapping[str, Any]) -> Iterator[tuple[str,
     yield t("models_cli.show.learned"), _pairs(manifest.get("details") or {})
     interval = manifest.get("interval") or {}
     if interval.get("halfwidth"):
-        yield t("models_cli.show.interval"), f"± {interval['halfwidth']:.1f}"
+        about = t("models_cli.show.interval_by_doubt") if interval.get("factor") else t("models_cli.show.interval")
+        yield about, f"± {interval['halfwidth']:.1f}"
+    if interval.get("held") is not None and interval.get("held_of"):
+        n = int(interval["held_of"])
+        yield t("models_cli.show.held"), t("models_cli.show.held_of", count=round(interval["held"] * n), n=n)
     yield t("models_cli.show.scale"), "–".join(f"{end:g}" for end in manifest["scale"])
     if info.seconds is not None:
         yield t("models_cli.show.seconds"), f"{info.seconds:.1f} s"

@@ -113,6 +113,7 @@ def _facts(info: BundleInfo, manifest: Mapping[str, Any]) -> Iterator[tuple[str,
     yield t("models.scale"), "–".join(f"{end:g}" for end in manifest.get("scale", ()))
     half = interval.get("halfwidth")
     yield t("models.interval"), f"± {half:.1f}" if isinstance(half, int | float) else ""
+    yield t("models.held"), _held(interval)
     seconds = manifest.get("seconds")
     yield t("models.seconds"), duration_text(seconds) if isinstance(seconds, int | float) else ""
     yield t("models.size"), size_text(info.size)
@@ -120,6 +121,14 @@ def _facts(info: BundleInfo, manifest: Mapping[str, Any]) -> Iterator[tuple[str,
     for key, value in _part(manifest, "details").items():
         yield str(key), f"{value:.4g}" if isinstance(value, float) else str(value)
     yield t("models.versions"), ", ".join(f"{name} {of}" for name, of in _part(manifest, "versions").items() if of)
+
+
+def _held(interval: Mapping[str, Any]) -> str:
+    """Return how many photos of the test part lay within their intervals; empty where that was not measured."""
+    share, n = interval.get("held"), interval.get("held_of")
+    if not isinstance(share, int | float) or not isinstance(n, int) or not n:
+        return ""
+    return t("models.held_of", count=round(share * n), n=n)
 
 
 def size_text(size: int) -> str:
