@@ -26,7 +26,7 @@ MOST, FEWEST = 1600, 640
 """Pixels of the longer side of the picture that is kept: large photos become smaller, tiny ones larger."""
 _WARM, _COLD = np.array([255.0, 122.0, 0.0]), np.array([0.0, 92.0, 255.0])
 _GRAY = np.array([0.299, 0.587, 0.114])
-_PALE = 0.6  # share of its colour that the photo loses
+_PALE = 0.85  # share of its colour that the photo loses
 _EMPHASIS = 0.75  # below 1, so that weaker places are seen too
 _UNSEEN = 0.45  # brightness of what the model did not see
 _SIGNED = 0.25  # from this magnitude on a place is worth a sign

@@ -70,6 +70,7 @@ def _over_the_photo(values: np.ndarray, box: tuple[float, float, float, float]) 
 
 def _place(warmth: np.ndarray) -> int:
     """Return the ninth, row by row, that stands out by its share of the warmth; 9 where none does."""
+    warmth = warmth**2  # what stands out counts, not how far a faint glow reaches
     third = _THIRDS // 3
     ninths = warmth.reshape(3, third, 3, third).sum(axis=(1, 3)).ravel()
     best = int(ninths.argmax())

@@ -31,14 +31,14 @@ from engine.features.preprocess import FloatArray
 from engine.features.weights import Weights
 from engine.models.base import Scorer
 from engine.prediction.explanation import Method
+from engine.prediction.occlusion import Map, grid_shape
 
-Map = NDArray[np.float64]
-
-_STEP = 1e-2  # of a feature, relative to its size; float32 keeps six digits of it
+_STEP = 1e-3  # of a feature, relative to its size: much less than it varies, much more than float32 rounds
 _TOGETHER = 512  # feature vectors
 _PROBES = 8
 _STRAIGHT = 0.9  # correlation above which differences tell of a slope
 _FINE = 12  # cells along the longer side
+_PLAIN = 1e-3
 _MOST_TOKENS_ASIDE = 16
 _ASPECT = 0.35  # by so much, as a logarithm, may the sides' proportion of a map be off: 5 × 7 for 224 × 288
 
@@ -77,6 +77,8 @@ class GradientMaps:
             NoGradients: the score changes in steps, or the network has no map of places.
         """
         blank = np.broadcast_to(picture.mean(axis=(1, 2), keepdims=True), picture.shape)
+        if np.allclose(picture, blank, atol=_PLAIN):
+            return np.zeros(grid_shape(*picture.shape[1:])), "grad-cam"  # nothing is there that could matter
         pair = torch.from_numpy(np.stack([picture, blank]).astype(np.float32))
         for layer in [self._layer] if self._layer else narrows(self._backbone, *pair.shape[2:]):
             maps, vectors = self._from_layer(layer, pair)
@@ -233,16 +235,19 @@ def score_slope(scorer: Scorer, vector: FloatArray) -> FloatArray:
         slope[places] = (scorer.predict(more) - scorer.predict(less)) / width
     if not np.isfinite(slope).all() or not slope.any() or not _is_straight(scorer, vector, step, slope):
         raise NoGradients(
-            "The scores of this model change in steps, so there is no gradient to follow.",
+            "At this photo the scores of this model have no slope to follow: they change in steps, or not at all.",
             remedy="Use --method occlusion, which works with every model.",
         )
     return slope.astype(np.float32)
 
 
 def _is_straight(scorer: Scorer, vector: FloatArray, step: FloatArray, slope: NDArray[np.float64]) -> bool:
-    """Say whether small steps in random directions change the score as the slope says."""
+    """Say whether steps of other lengths, in random directions, change the score as the slope says.
+
+    Of the same lengths, they would cross the same thresholds of a tree as the slope's own.
+    """
     random = np.random.default_rng(0)
-    ways = random.choice([-1.0, 1.0], (_PROBES, vector.size)) * step
+    ways = random.uniform(-2.0, 2.0, (_PROBES, vector.size)) * step
     ahead, behind = (vector + way * ways for way in (1, -1))
     found = scorer.predict(ahead.astype(np.float32)) - scorer.predict(behind.astype(np.float32))
     expected = 2 * ways @ slope

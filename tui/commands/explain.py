@@ -63,7 +63,7 @@ def explain(
     written: Path | None = None
     if out is not None and found.heat is not None:
         score, low, high = (f"{value:.{decimals}f}" for value in (found.score, found.low, found.high))
-        text = f"{score}   ({low} – {high})"
+        text = f"{score}   ({low} - {high})"  # an en dash is not in Pillow's own font
         written = write_heat_picture(path, found.heat, out, text, force=force)
     if as_json:
         session.console.json({**found.to_dict(), "out": None if written is None else str(written)})
