@@ -17,7 +17,7 @@ from engine.errors import BeholderError, UsageError
 from engine.workspace import Scale, format_score
 from tui.i18n import say, t
 from tui.keymap import bind
-from tui.paths import parse_typed_path, typed_form
+from tui.paths import parse_typed_path, shown_path, typed_form
 from tui.prediction.rows import Rows
 from tui.prediction.saving import Cull, SaveGallery, SaveTable, Wish, WriteStars, star_counts
 from tui.screens.base import BaseDialog
@@ -114,7 +114,7 @@ class SavePredictionsDialog(BaseDialog[Wish | None]):
         path = self.query_one("#save-path", Input)
         if path.value in {"", self._suggested}:
             name = t("predict_room.save.best_folder") if kind == "cull" else f"predictions.{self.form}"
-            path.value = self._suggested = typed_form(self._folder / name)
+            path.value = self._suggested = _short_form(self._folder / name)
         self._hint(t(f"predict_room.save.hint_{kind}"))
         self._sure_of = None
 
@@ -189,6 +189,12 @@ class SavePredictionsDialog(BaseDialog[Wish | None]):
     def action_cancel(self) -> None:
         """Save nothing."""
         self.dismiss(None)
+
+
+def _short_form(path: Path) -> str:
+    """Return a path as it is typed, the person's home as ``~`` where that means the same."""
+    short = shown_path(path)
+    return short if parse_typed_path(short) == path else typed_form(path)
 
 
 def _line(label: str, kinds: str = "") -> Horizontal:

@@ -145,7 +145,7 @@ class BatchRoom(PhotoRoom):
         """Look at further rows."""
 
     def show_rows(self, *, anew: bool = False) -> None:
-        """Show the rows as they are now; a cursor at the top stays there unless that photo is in use, others on theirs."""
+        """Show the rows as they are; a cursor at the top stays there unless its photo is in use, others stay on theirs."""
         rows, here = self.rows, self.rows.row
         is_held = rows.cursor > 0 or self.shows_why or isinstance(self.focused, Input)
         rows.set_rows(self.found.shown, cursor=self.found.place_of(here) if is_held and here is not None else 0)
@@ -169,13 +169,15 @@ class BatchRoom(PhotoRoom):
 
     def show_row(self, row: PredictedRow | None) -> None:
         """Show a photo of the batch; if reasons are shown, its reasons."""
-        another = row is None or self.card.path != row.path
+        before, another = self.card.row, row is None or self.card.path != row.path
         if row is None:
             self.card.show(None)
         else:
             self.card.show(row, self.reason(row), self.query_one(ModelSelect).title_of(row.model_id))
         if another and self.shows_why and row is not None:
             self.ask_why(row)
+        if (before is None or before.score is None) != (row is None or row.score is None):
+            self.refresh_bindings()  # not at each row: the footer would be sent again
 
     def job_moved(self, points: Sequence[Event], *, begun: bool) -> None:
         """Learn what failed, and read the further rows."""

@@ -117,12 +117,13 @@ class PhotoFacts(VerticalScroll):
 
     def _draw_plot(self) -> None:
         standing: Standing | None = self._explanation.standing if self._explanation is not None else None
-        width = min(self.content_size.width, _PLOT_WIDTH)
+        width = min(self.scrollable_content_region.width, _PLOT_WIDTH)
         if standing is None or self._score is None or width < 8 or not standing.counts:
             self._put("plot", None)
             return
         height = 2 if self.size.height < 24 else 4
-        self._put("plot", Text("\n".join(plot_lines(standing.counts, self._score, self.scale, width, height)), no_wrap=True))
+        lines = plot_lines(standing.counts, self._score, self.scale, width, height)
+        self._put("plot", "\n".join(lines))
 
     def _put(self, part: str, content: RenderableType | None) -> None:
         static = self.query_one(f"#facts-{part}", Static)
