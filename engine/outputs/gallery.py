@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import time
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from engine.outputs.gallery_page import MARK, Card, ScoreText, card, head, tail
 from engine.outputs.gallery_pictures import Pictures, make_pictures
 from engine.outputs.gallery_words import ENGLISH
 from engine.outputs.report_words import Words
+from engine.outputs.sidecars import default_thresholds, stars_of
 from engine.storage import disk_error, disk_errors, replacing
 from engine.thumbnails import Thumbnails
 from engine.workspace import Scale
@@ -106,7 +106,9 @@ def write_gallery(
                 Message("The gallery shows the best {shown} of {n} photos.", {"shown": total, "n": choice.total})
             )
         kept = held.enter_context(contextlib.closing(Thumbnails(thumbnails)))
-        look = _Look(choice, Words(words, ENGLISH), title, scale, tuple(thresholds or _fifths(scale)), target)
+        look = _Look(
+            choice, Words(words, ENGLISH), title, scale, tuple(thresholds or default_thresholds(scale)), target
+        )
         pictures = held.enter_context(
             contextlib.closing(make_pictures([photo.path for photo in choice.best], kept, should_stop))
         )
@@ -117,10 +119,6 @@ def write_gallery(
             if 0 < done <= total:  # the first piece is the head, the last one the tail
                 rate = done / max(clock() - started, 1e-9)
                 yield Progress("gallery", done, total, rate, (total - done) / rate)
-
-
-def _fifths(scale: Scale) -> tuple[float, ...]:
-    return tuple(scale.low + scale.span * part / 5 for part in range(1, 5))
 
 
 def _is_device(target: Path) -> bool:
@@ -157,7 +155,7 @@ class _Look:
         yield head(self.title, total=choice.total, shown=len(choice.best), models=choice.models(), words=words)
         count = size = 0
         for rank, (photo, (small, large)) in enumerate(zip(choice.best, pictures, strict=True), 1):
-            stars = 1 + bisect_right(self.thresholds, photo.score)
+            stars = stars_of(photo.score, self.thresholds)
             name, place = names(photo.path), names.place(photo.path)
             shown = Card(name, place, rank, photo.score, photo.low, photo.high, stars, links(photo.path), small, large)
             piece = card(shown, score, words)
