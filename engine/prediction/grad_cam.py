@@ -4,7 +4,7 @@ The map that is looked at is the last one of at least `_FINE` cells through whic
 depends on, so that the gradient there knows all ways to the score: also where the vector is made of several stages, as
 with EfficientNet-Lite. It is found for any network, by following its operations back from the vector: no way to the
 picture may lead past the map. The very last map, of 7 × 7 cells, tells less: measured on photos with people's
-scores, covering what it finds changes the score by two thirds as much. With a vision transformer it is a sequence of
+scores, covering the tenth that it finds lowers the score a third as much. With a vision transformer it is a sequence of
 tokens: those of the patches are laid out as they lie in the photo, and class and register tokens are left out.
 
 A place counts as gradient · (activation there − activation for a picture of the photo's mean colour), summed over the
