@@ -49,10 +49,10 @@ def checked_row(row: Any) -> Row:
     path, model_id, error = row["path"], row["model_id"], row["error"] or None
     if not isinstance(path, str) or not path or not isinstance(model_id, str) or not isinstance(error, str | None):
         raise ValueError(f"strange row: {row!r:.80}")
-    numbers = [_number(row[name]) for name in ("score", "low", "high")]
-    if (numbers[0] is None) != (error is not None):
+    score, low, high = _number(row["score"]), _number(row["low"]), _number(row["high"])
+    if (score is None) != (error is not None):
         raise ValueError(f"strange row: {row!r:.80}")
-    return dict(zip(COLUMNS, (path, *numbers, model_id, error), strict=True))
+    return {"path": path, "score": score, "low": low, "high": high, "model_id": model_id, "error": error}
 
 
 def _number(value: Any) -> float | None:

@@ -38,7 +38,7 @@ class KnownPaths:
         return self._count
 
     def __contains__(self, path: str) -> bool:
-        folder, name = os.path.split(path)
+        folder, name = _split(path)
         return name in self._names(folder)
 
     def add(self, path: str, until: int = 0) -> bool:
@@ -51,7 +51,7 @@ class KnownPaths:
         Returns:
             Whether it was there already.
         """
-        folder, name = os.path.split(path)
+        folder, name = _split(path)
         names = self._same.get(folder)
         if names is None:
             names = self._same[folder] = self._folders.setdefault(os.path.realpath(folder), {})
@@ -72,6 +72,12 @@ class KnownPaths:
     def _names(self, folder: str) -> Mapping[str, int]:
         names = self._same.get(folder)
         return self._folders.get(os.path.realpath(folder), _NOTHING) if names is None else names
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Split a path as `os.path.split` does, as far as it matters here, in a third of the time."""
+    folder, slash, name = path.rpartition("/")
+    return folder or slash, name
 
 
 def _unchanged(file: Path | os.DirEntry[str], until: int) -> bool:
