@@ -33,10 +33,11 @@ from engine.models.base import Scorer
 from engine.prediction.explanation import Method
 from engine.prediction.occlusion import Map, grid_shape
 
-_STEP = 1e-3  # of a feature, relative to its size: much less than it varies, much more than float32 rounds
+_STEP = 1e-4  # of a feature, relative to its size: much less than it varies, much more than float32 rounds
 _TOGETHER = 512  # feature vectors
-_PROBES = 8
-_STRAIGHT = 0.9  # correlation above which differences tell of a slope
+_PROBES = 9
+_LENGTHS = (0.1, 0.4, 1.0)  # of a probe, in steps
+_BENT = 0.3  # share by which small steps may belie the slope; those of trees do so several times over
 _FINE = 12  # cells along the longer side
 _PLAIN = 1e-3
 _MOST_TOKENS_ASIDE = 16
@@ -247,10 +248,9 @@ def _is_straight(scorer: Scorer, vector: FloatArray, step: FloatArray, slope: ND
     Of the same lengths, they would cross the same thresholds of a tree as the slope's own.
     """
     random = np.random.default_rng(0)
-    ways = random.uniform(-2.0, 2.0, (_PROBES, vector.size)) * step
-    ahead, behind = (vector + way * ways for way in (1, -1))
-    found = scorer.predict(ahead.astype(np.float32)) - scorer.predict(behind.astype(np.float32))
-    expected = 2 * ways @ slope
-    if found.std() == 0 or expected.std() == 0:
-        return False
-    return float(np.corrcoef(found, expected)[0, 1]) >= _STRAIGHT
+    lengths = np.resize(_LENGTHS, (_PROBES, 1))
+    ways = random.choice([-1.0, 1.0], (_PROBES, vector.size)) * step * lengths
+    ahead, behind = (scorer.predict((vector + way * ways).astype(np.float32)) for way in (1, -1))
+    expected = 2 * ways @ slope / lengths[:, 0]
+    away = (ahead - behind) / lengths[:, 0] - expected
+    return float(np.linalg.norm(away)) <= _BENT * float(np.linalg.norm(expected))
