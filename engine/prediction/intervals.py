@@ -42,8 +42,8 @@ def weights(values: Array, groups: Index | None = None) -> Array:
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     if counts.size == values.size:
         return np.ones(values.size)
-    found: Array = 1.0 / (1.0 + _likeness(values, group, counts) * (counts[group] - 1.0))
-    return found
+    crowd = counts[group].astype(np.float64)
+    return np.asarray(1.0 / (1.0 + _likeness(values, group, counts) * (crowd - 1.0)), np.float64)
 
 
 def _likeness(values: Array, group: Index, counts: Index) -> float:

@@ -77,7 +77,7 @@ def refit(workspace: Workspace, *, should_stop: StopCheck = never_stop) -> Refit
         data = _training_set(workspace, backbone, photos, features, given, vectors.album(features, unscored))
         scorer, scale = Taste(), Scale(*data.scale)
         fit_quietly(scorer, data, FitControl(should_stop=should_stop), "taste")
-        width = conformal_halfwidth(scorer.cv_errors, np.zeros(given.size))
+        width = conformal_halfwidth(scorer.cv_errors, np.zeros(given.size), groups=data.groups)
         guesses: dict[str, tuple[float, float, float]] = {}
         for paths, rows in vectors.of(unscored):
             for path, raw in zip(paths, scorer.predict(rows).tolist(), strict=True):
