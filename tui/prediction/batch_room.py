@@ -145,7 +145,7 @@ class BatchRoom(PhotoRoom):
         """Look at further rows."""
 
     def show_rows(self, *, anew: bool = False) -> None:
-        """Show the rows as they are; a cursor at the top stays there unless its photo is in use, others stay on theirs."""
+        """Show the rows as they are; a cursor at the top stays there unless its photo is in use, others on theirs."""
         rows, here = self.rows, self.rows.row
         is_held = rows.cursor > 0 or self.shows_why or isinstance(self.focused, Input)
         rows.set_rows(self.found.shown, cursor=self.found.place_of(here) if is_held and here is not None else 0)
