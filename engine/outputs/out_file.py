@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -170,6 +171,7 @@ class OutFile:
         if self.is_untouched:
             return
         try:
+            self._sweep()
             write_final(
                 self._journal.path, self.out, self.format, self._kept_rows.until, sort=self._sort, top=self._top
             )
@@ -177,6 +179,13 @@ class OutFile:
             self._journal.count = 0
         except BeholderError as error:
             raise self._kept(error) from error
+
+    def _sweep(self) -> None:
+        """Remove what a run left that was killed here; that it is gone, the journal's lock says."""
+        name = glob.escape(self.out.name[:40])  # as `engine.storage.replacing` names it
+        with disk_errors(self.out):
+            for part in self.out.parent.glob(f".{name}.{'[0-9a-f]' * 8}.part"):
+                part.unlink(missing_ok=True)
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows behind those of the finished file, CSV or JSON Lines; they are safe from a kill afterwards.
