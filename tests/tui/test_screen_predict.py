@@ -90,7 +90,7 @@ async def test_one_photo_gets_a_score_and_a_correction_joins_the_data(trained: W
         await wait_for(pilot, lambda: ScoreBook(trained).scores()["my [b]photo.jpg"] == 5.0, "the second correction")
         assert sum("photo" in file.name for file in trained.data.iterdir()) == 1
         assert recent_folders(trained) == []  # no folder was imported
-        assert recent_paths(trained, "predict") == [photo]
+        await wait_for(pilot, lambda: recent_paths(trained, "predict") == [photo], "the path to be remembered")
 
 
 async def test_a_photo_of_the_training_data_is_rescored_in_place(trained: Workspace) -> None:
@@ -140,6 +140,7 @@ async def test_a_folder_is_sorted_filtered_and_seen_as_a_gallery(trained: Worksp
         assert table.row == second
 
 
+@pytest.mark.slow
 async def test_the_process_that_holds_the_model_may_die(trained: Workspace, tmp_path: Path) -> None:
     one, other = (draw_photo(tmp_path / f"{name}.jpg", seed, 0.5) for seed, name in ((5, "one"), (6, "other")))
     app = BeholderApp(trained, "en")

@@ -192,9 +192,19 @@ class AskingRoom(SavingRoom):
         path = parse_typed_path(typed)
         if not _is_there(path):
             raise NotFound("There is nothing at {path}.", remedy="Check the spelling.", path=path)
-        with contextlib.suppress(BeholderError):  # it only saves typing
-            remember_path(self.workspace, "predict", path)
         return PathFound(path, path.is_dir(), model)
+
+    def remember(self, path: Path) -> None:
+        """Offer a path again the next time."""
+
+        def save() -> None:
+            with contextlib.suppress(BeholderError):  # it only saves typing
+                remember_path(self.workspace, "predict", path)
+
+        async def work() -> None:
+            await asyncio.to_thread(save)
+
+        self.in_background(work, "predict-recent")
 
     @on(PathRefused)
     def _refused(self, message: PathRefused) -> None:

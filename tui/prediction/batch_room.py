@@ -20,6 +20,7 @@ from engine.jobs import client
 from tui.i18n import say, t
 from tui.job_story import Event
 from tui.keymap import bind
+from tui.long_lists import uncollected
 from tui.prediction.photo_room import PhotoRoom
 from tui.prediction.row_filter import unfinished_parts
 from tui.prediction.rows import Batch, PredictedRow
@@ -109,12 +110,13 @@ class BatchRoom(PhotoRoom):
 
         def work() -> tuple[Batch, bool]:
             batch = before
-            if batch.filter_text != wanted:
-                batch = batch.with_filter(wanted) or batch
-            rows, end = client.read_rows(self.workspace, job_id, batch.offset, _PIECE)
-            if end == batch.offset:
-                return batch, True
-            return batch.with_rows(map(PredictedRow.from_dict, rows), end), False
+            with uncollected():
+                if batch.filter_text != wanted:
+                    batch = batch.with_filter(wanted, lambda: self._filter != wanted) or batch
+                rows, end = client.read_rows(self.workspace, job_id, batch.offset, _PIECE)
+                if end == batch.offset:
+                    return batch, True
+                return batch.with_rows(map(PredictedRow.from_dict, rows), end), False
 
         async def run() -> None:
             told = BatchWorked(job_id, None)

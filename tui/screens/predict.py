@@ -90,6 +90,7 @@ class PredictScreen(AskingRoom):
         self.remove_class("-refused")
         if message.is_folder or not self.has_companion:
             self.predict_as_job(message.path, message.model)
+            self.remember(message.path)
             return
         if self.job_id:
             self.forget_job()  # the job itself goes on
@@ -99,6 +100,7 @@ class PredictScreen(AskingRoom):
         self.card.facts.focus()
         self.ask_photo(message.path, message.model)
         self._show_status()
+        self.remember(message.path)
 
     def predict_as_job(self, path: Path, model: str) -> None:
         """Start a job for a folder, or for a photo where there is no warm process."""
@@ -151,7 +153,12 @@ class PredictScreen(AskingRoom):
         self.refresh_bindings()
 
     def rows_came(self) -> None:
-        """Show the one photo of a job that has only one."""
+        """Show the one photo of a job that has only one; a folder that is gone by now had more."""
+        if self.has_class("-one") and len(self.found.rows) > 1:
+            self._shape(many=True)
+            self.show_row(self.rows.row)
+            self.leave_field()
+            return
         if self.has_class("-one") and self.found.rows:
             row = self.single = self.found.rows[0]
             self.show_row(row)
