@@ -208,6 +208,20 @@ def test_rows_that_come_in_pieces_stand_as_if_they_had_come_at_once() -> None:
     assert back.shown == batch.rows
 
 
+def test_a_photo_that_was_tried_again_has_its_later_row() -> None:
+    broken = PredictedRow("/a/b.jpg", None, None, None, "m", "damaged", far=False)
+    other = PredictedRow("/a/c.jpg", 50.0, 40.0, 60.0, "m", None, far=True)
+    batch = Batch().with_rows([broken, other])
+    assert (batch.failed, batch.far) == (1, 1)
+    mended = PredictedRow.from_dict({"path": "/a/b.jpg", "score": 80.0, "model_id": "m", "again": True})
+    batch = batch.with_rows([mended])
+    assert list(batch.rows) == [mended, other]
+    assert (batch.failed, batch.far) == (0, 1)
+    assert list(batch.shown) == [mended, other]
+    worse = PredictedRow.from_dict({"path": "/a/b.jpg", "score": 10.0, "model_id": "m", "again": True})
+    assert [row.score for row in batch.with_rows([worse]).rows] == [50.0, 10.0]
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

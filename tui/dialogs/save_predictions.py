@@ -40,6 +40,7 @@ class SavePredictionsDialog(BaseDialog[Wish | None]):
         rows: by rank.
         scale: of the scores.
         folder: where files are suggested.
+        thresholds: of stars, that the workspace remembers; empty means the usual ones.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,8 +48,9 @@ class SavePredictionsDialog(BaseDialog[Wish | None]):
         bind("escape", "cancel", "app.key.cancel", id="save_predictions.cancel"),
     ]
 
-    def __init__(self, title: str, rows: Rows, scale: Scale, folder: Path) -> None:
+    def __init__(self, title: str, rows: Rows, scale: Scale, folder: Path, thresholds: str = "") -> None:
         super().__init__()
+        self._remembered = thresholds
         self._title, self._rows, self._scale, self._folder = title, rows, scale, folder
         self._sure_of: Path | None = None
         self._suggested = ""
@@ -93,9 +95,12 @@ class SavePredictionsDialog(BaseDialog[Wish | None]):
 
     def on_mount(self) -> None:
         """Suggest the usual, and let the form be chosen first."""
-        from engine.outputs.sidecars import default_thresholds
+        from engine.outputs.sidecars import default_thresholds, parse_thresholds
 
-        usual = default_thresholds(self._scale)
+        try:
+            usual = parse_thresholds(self._remembered, self._scale)
+        except UsageError:
+            usual = default_thresholds(self._scale)  # they were written for another scale
         self.query_one("#save-thresholds", Input).value = " ".join(map(format_score, usual))
         self.query_one("#save-form", Select).focus()
         self._shape()

@@ -27,6 +27,7 @@ class PredictedRow:
         model_id: the model that predicted.
         error: why there is no score.
         far: it is unlike everything that the model has learned from.
+        again: it was tried again, and takes the place of an earlier row.
     """
 
     place: str
@@ -36,6 +37,7 @@ class PredictedRow:
     model_id: str
     error: str | None
     far: bool = False
+    again: bool = False
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> PredictedRow:
@@ -48,6 +50,7 @@ class PredictedRow:
             sys.intern(str(row.get("model_id") or "")),
             row.get("error"),
             bool(row.get("far")),
+            bool(row.get("again")),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,17 +104,32 @@ class Batch:
 
     def with_rows(self, rows: Iterable[PredictedRow], offset: int = 0) -> Batch:
         """Return the batch with further rows; takes a moment, so call it in a thread."""
-        new = sorted(rows, key=_rank)
+        arrived = {row.place: row for row in rows}  # of two rows of one photo the later one counts
+        new = sorted(arrived.values(), key=_rank)
+        old = self._without({row.place for row in new if row.again})
         keep = row_filter(self.filter_text)
-        everything = merged(self.rows, new)
-        shown = everything if keep is None else merged(self.shown, [row for row in new if keep(row)])
+        everything = merged(old.rows, new)
+        shown = everything if keep is None else merged(old.shown, [row for row in new if keep(row)])
         return replace(
             self,
             rows=everything,
             shown=shown,
             offset=offset,
-            failed=self.failed + sum(row.score is None for row in new),
-            far=self.far + sum(row.far for row in new),
+            failed=old.failed + sum(row.score is None for row in new),
+            far=old.far + sum(row.far for row in new),
+        )
+
+    def _without(self, places: set[str]) -> Batch:
+        """Return the batch without some photos."""
+        if not places:
+            return self
+        gone = [row for row in self.rows if row.place in places]
+        return replace(
+            self,
+            rows=[row for row in self.rows if row.place not in places],
+            shown=[row for row in self.shown if row.place not in places],
+            failed=self.failed - sum(row.score is None for row in gone),
+            far=self.far - sum(row.far for row in gone),
         )
 
     def with_filter(self, text: str, should_stop: StopCheck = never_stop) -> Batch | None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from engine.errors import BeholderError, Message, NotFound, display_name
+from engine.errors import BeholderError, Message, display_name
 from engine.events import ItemFailed, Notice, Progress, StopCheck, raise_if_stopped
 from engine.prediction.predicted import COLUMNS
 from engine.workspace import Scale, Workspace
@@ -140,8 +140,8 @@ def plan(workspace: Workspace, rows: Rows, wish: Cull) -> CullPlan:
     if wish.which == "per_burst" and rows:
         try:
             features = cached_likeness(workspace, find_bundle(workspace, rows[0].model_id))
-        except NotFound:
-            features = None  # the model is gone: the times of the photos alone tell bursts
+        except BeholderError:
+            features = None  # the model is gone or damaged: the times of the photos alone tell bursts
     best, per_burst = (wish.count if wish.which == which else None for which in ("best", "per_burst"))
     link: Link = "symbolic" if wish.how == "symbolic" else "hard"
     return plan_cull(
@@ -152,6 +152,7 @@ def plan(workspace: Workspace, rows: Rows, wish: Cull) -> CullPlan:
         how="copy" if wish.how == "copy" else "move" if wish.how == "move" else "link",
         link=link,
         features=features,
+        album=workspace.data,
     )
 
 

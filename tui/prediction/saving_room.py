@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScaleRead(Message):
-    """On which scale the shown rows are."""
+    """On which scale the shown rows are, and which thresholds of stars the workspace remembers; empty: the usual."""
 
     rows: Rows
     scale: Scale
+    thresholds: str
 
 
 class SavingRoom(BatchRoom):
@@ -57,8 +58,15 @@ class SavingRoom(BatchRoom):
             except (BeholderError, LookupError, TypeError, ValueError):
                 return self.workspace.scale  # the model is gone
 
+        def ask_disk() -> ScaleRead:
+            try:
+                thresholds = self.workspace.settings().star_thresholds
+            except BeholderError:
+                thresholds = ""  # a damaged file of settings is told elsewhere
+            return ScaleRead(rows, read(), thresholds)
+
         async def ask() -> None:
-            self.post_message(ScaleRead(rows, await asyncio.to_thread(read)))
+            self.post_message(await asyncio.to_thread(ask_disk))
 
         if rows:
             self.in_background(ask(), "predict-export")
@@ -77,7 +85,7 @@ class SavingRoom(BatchRoom):
         title = t("predict_room.save.title", n=shown)
         if shown < total:
             title = t("predict_room.save.title_some", n=shown, total=total)
-        self.app.push_screen(SavePredictionsDialog(title, rows, scale, self.workspace.root), chosen)
+        self.app.push_screen(SavePredictionsDialog(title, rows, scale, self.workspace.root, message.thresholds), chosen)
 
     def _save(self, rows: Rows, wish: Wish, scale: Scale) -> None:
         title = t("predict_room.page_title")
