@@ -28,6 +28,7 @@ OPTIONS_WITH_VALUE = frozenset(
         "--link",
         "--loss",
         "--lr",
+        "--method",
         "--min-score",
         "--model",
         "--name",

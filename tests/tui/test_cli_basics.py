@@ -25,7 +25,20 @@ GROUPS = {
     "jobs": ("list", "follow", "cancel", "stop", "resume", "rm", "logs"),
     "models": ("list", "show", "diff", "rename", "note", "default", "verify", "rm", "export", "import"),
 }
-SINGLE = ("demo", "init", "import", "train", "compare", "tune", "predict", "cull", "report", "doctor")
+SINGLE = (
+    "demo",
+    "init",
+    "import",
+    "train",
+    "compare",
+    "tune",
+    "predict",
+    "explain",
+    "next",
+    "cull",
+    "report",
+    "doctor",
+)
 COMMANDS = [[name] for name in (*SINGLE, *GROUPS)] + [[group, name] for group in GROUPS for name in GROUPS[group]]
 
 Output = pytest.CaptureFixture[str]

@@ -100,7 +100,7 @@ class PhotoRoom(JobRoom):
                 return
 
         if self.has_companion:
-            self.in_background(load(), "predict-warm")
+            self.in_background(load, "predict-warm")
 
     def show_single_again(self) -> None:
         """Show the one photo in fresh widgets, with all that is known of it."""

@@ -11,10 +11,10 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from engine.errors import Message
+from engine.outputs.heat_words import where_it_looked
 from engine.prediction.explanation import Explanation, Standing
 from engine.workspace import Scale
 from tui.i18n import say, t
-from tui.prediction.looked import looked_text
 from tui.prediction.rows import PredictedRow
 from tui.prediction.score_plot import plot_lines
 from tui.prediction.words import measurements_table, score_text, standing_text
@@ -86,7 +86,8 @@ class PhotoFacts(VerticalScroll):
         standing = known.standing if known is not None else None
         self._put("standing", Text(standing_text(standing)) if standing else None)
         self._draw_plot()
-        self._put("looked", Text(looked_text(known.heat)) if known is not None and known.heat is not None else None)
+        heat = known.heat if known is not None else None
+        self._put("looked", Text(" ".join(map(say, where_it_looked(heat)))) if heat is not None else None)
         nearest = known.nearest if known is not None else ()
         self._put("resembles", Text(t("predict_room.resembles")) if nearest else None)
         photos = self.query_one(NeighbourPhotos)
