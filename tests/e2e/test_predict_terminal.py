@@ -25,7 +25,7 @@ def test_a_typed_path_gets_a_score_reasons_and_resembling_photos(
         app.wait_for("90 % between", 60)
         app.wait_for("of your 30 scored photos", 60)
         app.wait_for("Most alike", 60)
-        app.wait_for("most by", 60)
+        app.wait_for("What ", 60)  # raised, or lowered, the score
         app.press("h")
         app.wait_for("warm raised it")
         app.press("m")
