@@ -23,7 +23,10 @@ class KeptRows:
 
     def add(self, row: Mapping[str, Any], until: int) -> None:
         """Take note of a row that is there; one with an error never holds."""
-        path, error = row["path"], row["error"]
+        self.note(row["path"], row["error"], until)
+
+    def note(self, path: str, error: str | None, until: int) -> None:
+        """Take note of a photo's row by what matters of it; see `add`."""
         self.done.add(path, until if error is None else 0)
         if error is not None:
             self._reasons[path] = error

@@ -14,7 +14,7 @@ from engine.errors import BeholderError, Interrupted, NeedMissing, NotFound, Usa
 from engine.images import is_picture_name
 from engine.outputs.journal import Journal, encode_rows, final_rows, journal_rows
 from engine.outputs.kept_rows import KeptRows
-from engine.outputs.table_reading import Row, read_predictions
+from engine.outputs.table_reading import Row, read_marks, read_predictions
 from engine.outputs.tables import CsvRows, Format, JsonLines, RowWriter, rows_to
 from engine.prediction.known_paths import KnownPaths
 from engine.prediction.predicted import COLUMNS
@@ -106,23 +106,23 @@ class OutFile:
         """Find the rows that there are, in the journal or else in the file."""
         if self._journal.count:
             for row in journal_rows(self._journal.path):
-                self._check_model(row, self._journal.path)
+                self._check_model(row["model_id"], self._journal.path)
                 self._kept_rows.add(row, row.get("until", 0))
         elif out.is_file():
             self._old = out
             with disk_errors(out):
                 until = out.stat().st_mtime_ns
-            for row in read_predictions(out, self.format):
-                self._check_model(row, out)
-                self._kept_rows.add(row, until)
+            for mark in read_marks(out, self.format):
+                self._check_model(mark.model_id, out)
+                self._kept_rows.note(mark.path, mark.error, until)
 
-    def _check_model(self, row: Row, path: Path) -> None:
-        if row["model_id"] != self._model_id:
+    def _check_model(self, model_id: str, path: Path) -> None:
+        if model_id != self._model_id:
             raise UsageError(
                 "The rows in {path} are from the model {old}, not from {new}.",
                 remedy="Name that model with --model, write to another file, or leave --resume away to begin anew.",
                 path=path,
-                old=row["model_id"],
+                old=model_id,
                 new=self._model_id,
             )
 

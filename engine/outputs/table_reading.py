@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.errors import DamagedFile
 from engine.outputs.tables import Format
@@ -27,10 +28,17 @@ def read_predictions(path: Path, format: Format) -> Iterator[Row]:
     Raises:
         DamagedFile: it is no such table. NotFound: it is not there. BeholderError: it can't be read.
     """
+    with _judged(path):
+        for row in _rows(path, format):
+            yield checked_row(row)
+
+
+@contextlib.contextmanager
+def _judged(path: Path) -> Iterator[None]:
+    """Turn what can go wrong with a table into errors that name it."""
     try:
         with disk_errors(path):
-            for row in _rows(path, format):
-                yield checked_row(row)
+            yield
     except (ValueError, LookupError, TypeError, RecursionError, csv.Error) as error:
         raise DamagedFile(
             "{path} is no table of predictions: {cause}.",
@@ -38,6 +46,38 @@ def read_predictions(path: Path, format: Format) -> Iterator[Row]:
             path=path,
             cause=str(error) or type(error).__name__,
         ) from error
+
+
+class Mark(NamedTuple):
+    """What a resumed run has to know of a row.
+
+    Args:
+        path: the photo. model_id: the model that scored it. error: why it has no score; None where it has one.
+    """
+
+    path: str
+    model_id: str
+    error: str | None
+
+
+def read_marks(path: Path, format: Format) -> Iterator[Mark]:
+    """Yield the marks of a table's rows, sooner than the rows: in a CSV the ends of the intervals are not looked at.
+
+    Arguments and errors as `read_predictions`.
+    """
+    if format != "csv":
+        for row in read_predictions(path, format):
+            yield Mark(row["path"], row["model_id"], row["error"])
+        return
+    with _judged(path):
+        for heading, values in _csv_values(path):
+            if heading is not None:
+                at_path, at_score, at_model, at_error = map(heading.index, ("path", "score", "model_id", "error"))
+                width = len(heading)
+            if len(values) != width or not values[at_path] or (values[at_score] == "") != (values[at_error] != ""):
+                raise ValueError(f"strange row: {values!r:.80}")
+            _number(values[at_score])
+            yield Mark(values[at_path], values[at_model], values[at_error] or None)
 
 
 def checked_row(row: Any) -> Row:
@@ -77,6 +117,14 @@ def _rows(path: Path, format: Format) -> Iterator[Any]:
 
 
 def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    names: list[str] = []
+    for heading, values in _csv_values(path):
+        names = heading or names
+        yield dict(zip(names, values, strict=True))
+
+
+def _csv_values(path: Path) -> Iterator[tuple[list[str] | None, list[str]]]:
+    """Yield the rows of a CSV file, beside the first one its heading; an unfinished last row is left out."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         reader = csv.reader(_whole(stream), strict=True)
         heading = next(reader, None)
@@ -84,17 +132,19 @@ def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
             return
         if set(COLUMNS) - set(heading):
             raise ValueError(f"its columns are {', '.join(heading)[:80]}")
+        first: list[str] | None = heading
         waiting: list[str] | None = None
         try:
             for row in reader:
                 if waiting is not None:
-                    yield dict(zip(heading, waiting, strict=True))
+                    yield first, waiting
+                    first = None
                 waiting = row
         except csv.Error as error:
             if "end of data" not in str(error):
                 raise
         if waiting is not None and len(waiting) == len(heading):
-            yield dict(zip(heading, waiting, strict=True))
+            yield first, waiting
 
 
 def _whole(lines: Any) -> Iterator[str]:

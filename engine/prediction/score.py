@@ -84,32 +84,35 @@ def predict_batches(
         paths, recursive=recursive, done=done, single=single, postpone=None if watch is None else watch.takes
     )
     photos = iter(gathering)
-    with Count([path for path in counted if path is not None], recursive=recursive) as count:
-        first = next((item for item in _heeding(photos, should_stop) if item is not None), None)
-        if first is None and watch is None:
-            yield Progress("features", gathering.skipped, gathering.skipped)
-            return
-        with OpenModel(workspace, info) as model:
-            yield Progress("features", 0, count.total if counted else None)
-            run = _Run(model, NewGuesses(workspace, info.model_id), should_stop)
-            try:
-                started = said = clock()
-                for event in run.scored(chain((first,) if first else (), photos)):
-                    yield event
-                    if isinstance(event, list) and clock() - said >= SECONDS_BETWEEN_PROGRESS:
-                        said = clock()
-                        at = run.count + gathering.skipped
-                        total = max(count.total, at) if counted and count.total is not None else None
-                        yield progress(at, total, said - started, before=gathering.skipped)
-                at = run.count + gathering.skipped
-                yield progress(at, at, clock() - started, before=gathering.skipped)
-                yield from run.save()
-                if watch is not None:
-                    yield Phase("watching")
-                    yield from run.scored(iter(watch))
-            except Interrupted:
-                yield from run.save()
-                raise
+    # before anything is counted: where all is done already, a second walk would take as long as the first
+    first = next((item for item in _heeding(photos, should_stop) if item is not None), None)
+    if first is None and watch is None:
+        yield Progress("features", gathering.skipped, gathering.skipped)
+        return
+    with (
+        Count([path for path in counted if path is not None], recursive=recursive) as count,
+        OpenModel(workspace, info) as model,
+    ):
+        yield Progress("features", 0, count.total if counted else None)
+        run = _Run(model, NewGuesses(workspace, info.model_id), should_stop)
+        try:
+            started = said = clock()
+            for event in run.scored(chain((first,) if first else (), photos)):
+                yield event
+                if isinstance(event, list) and clock() - said >= SECONDS_BETWEEN_PROGRESS:
+                    said = clock()
+                    at = run.count + gathering.skipped
+                    total = max(count.total, at) if counted and count.total is not None else None
+                    yield progress(at, total, said - started, before=gathering.skipped)
+            at = run.count + gathering.skipped
+            yield progress(at, at, clock() - started, before=gathering.skipped)
+            yield from run.save()
+            if watch is not None:
+                yield Phase("watching")
+                yield from run.scored(iter(watch))
+        except Interrupted:
+            yield from run.save()
+            raise
 
 
 class _Run:
