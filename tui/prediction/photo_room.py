@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tui.messages import CompanionChanged
 from tui.prediction.rows import PredictedRow
 from tui.widgets.model_select import ModelSelect
 from tui.widgets.prediction_card import PredictionCard
+
+_PATIENCE = 0.15
+"""Seconds for which the screen waits for a score before it shows a photo without."""
 
 
 @dataclass
@@ -70,6 +74,7 @@ class PhotoRoom(JobRoom):
         self._question = 0
         self._is_asking = ""
         self._explanation: Explanation | None = None
+        self._begin: Callable[[], None] | None = None
         self.single: PredictedRow | None = None
 
     def on_mount(self) -> None:
@@ -115,17 +120,38 @@ class PhotoRoom(JobRoom):
 
     # --- asking -----------------------------------------------------------------------------------------------
 
-    def ask_photo(self, path: Path, model: str) -> None:
-        """Ask for a photo's score, and then why it has it."""
+    def ask_photo(self, path: Path, model: str, prepare: Callable[[], None]) -> None:
+        """Ask for a photo's score, and then why it has it.
+
+        Args:
+            path: the photo. model: which is to score it.
+            prepare: makes room for one photo. It is called when the score is there, or after a moment: to draw the
+                screen twice takes longer than a warm process needs.
+        """
         self._question += 1
+        question = self._question
         self.single, self._explanation = PredictedRow(str(path), None, None, None, "", None), None
-        self.card.begin(path)
-        self._wait("scoring")
-        self.in_background(self._answer(self._question, path, model), "predict-photo")
+
+        def begin() -> None:
+            prepare()
+            self.card.begin(path)
+            self._wait("scoring")
+
+        self._begin = begin
+        self.in_background(self._answer(question, path, model), "predict-photo")
+        self.set_timer(_PATIENCE, lambda: self._begun_with(question))
+
+    def _begun_with(self, question: int) -> None:
+        """Show the photo of a question, unless it is shown or another one was asked about."""
+        begin = self._begin
+        if begin is not None and question == self._question:
+            self._begin = None
+            begin()
 
     def ask_why(self, row: PredictedRow) -> None:
         """Ask why a photo has the score that it has."""
         self._question += 1
+        self._begin = None
         if row.score is None:
             self._wait("")
             return
@@ -135,6 +161,7 @@ class PhotoRoom(JobRoom):
     def drop_question(self) -> None:
         """Want no answer any more."""
         self._question += 1
+        self._begin = None
         self._wait("")
         self.in_background(asyncio.sleep(0), "predict-photo")  # ends the older one, which takes its question back
 
@@ -162,6 +189,7 @@ class PhotoRoom(JobRoom):
     def _score_came(self, message: ScoreCame) -> None:
         if message.question != self._question:
             return
+        self._begun_with(message.question)
         row = self.single = message.row
         self.card.show(row, row.error or "", self.query_one(ModelSelect).title_of(row.model_id))
         self._wait("explaining" if row.score is not None else "")
@@ -180,6 +208,7 @@ class PhotoRoom(JobRoom):
     def _unanswered(self, message: Unanswered) -> None:
         if message.question != self._question:
             return
+        self._begun_with(message.question)
         self._wait("")
         if message.path is not None and not self.has_companion:
             self.notify(t("predict_room.as_job"), severity="warning", markup=False)

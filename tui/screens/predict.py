@@ -95,12 +95,16 @@ class PredictScreen(AskingRoom):
         if self.job_id:
             self.forget_job()  # the job itself goes on
         self._title = message.path.name
+        self.close_why()  # now: it drops the question that was open
+        self.ask_photo(message.path, message.model, self._make_room)
+        self.remember(message.path)
+
+    def _make_room(self) -> None:
+        """Show one photo in the place of what was there."""
         self.forget_rows()
         self._shape(one=True)
         self.card.facts.focus()
-        self.ask_photo(message.path, message.model)
         self._show_status()
-        self.remember(message.path)
 
     def predict_as_job(self, path: Path, model: str) -> None:
         """Start a job for a folder, or for a photo where there is no warm process."""
