@@ -68,10 +68,13 @@ class Thumbnails:
                 return image
         image = open_image(path, target=(size[0] * 2, size[1] * 2))
         image.thumbnail(size, Image.Resampling.LANCZOS)
-        if kept is not None:
-            with contextlib.suppress(OSError):  # a folder that can't be written only costs time
-                self._count(_save(image, kept))
-        return image
+        if kept is None:
+            return image
+        content = io.BytesIO()
+        image.save(content, "JPEG", quality=90)
+        with contextlib.suppress(OSError):  # a folder that can't be written only costs time
+            self._count(_save(content.getvalue(), kept))
+        return _decoded(content)  # what the file gives the next time: a photo looks the same from the first
 
     def close(self) -> None:
         """Close the index; it is opened again when it is needed."""
@@ -214,18 +217,23 @@ def _note_use(file: Path) -> None:
             os.utime(file)
 
 
-def _save(image: Image.Image, target: Path) -> int:
+def _decoded(content: io.BytesIO) -> Image.Image:
+    content.seek(0)
+    image = Image.open(content, formats=("JPEG",))
+    image.load()
+    return image
+
+
+def _save(content: bytes, target: Path) -> int:
     """Write without fsync: after a power cut a small picture is simply made again. Return how many bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=90)
     handle, name = tempfile.mkstemp(suffix=".part", dir=target.parent)
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
-            out.write(content.getvalue())
+            out.write(content)
         part.replace(target)
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    return len(content.getvalue())
+    return len(content)

@@ -82,7 +82,7 @@ async def test_a_training_shows_its_curve_and_leaves_a_model(make_workspace: Mak
         plot = screen.query_one(LossPlot)
         assert plot.point_count > 3
         assert plot.point_count == curve_points(workspace, screen.job_id)
-        assert "━━ train" in screen_text(app)
+        await wait_for(pilot, lambda: "━━ train" in screen_text(app), "the drawn curve")
         assert "finished" in screen_text(app)
         assert len(list_bundles(workspace)) == 1
 
