@@ -13,7 +13,7 @@ from engine.outputs.batch import Batch
 from engine.outputs.journal import Journal, final_rows, journal_rows
 from engine.outputs.kept_rows import KeptRows
 from engine.outputs.out_file import check_place, write_final
-from engine.outputs.sidecars import SidecarWriter, default_thresholds, parse_thresholds
+from engine.outputs.sidecars import SidecarWriter, remembered_thresholds
 from engine.outputs.tables import Format, format_of
 from engine.workspace import Scale, Workspace
 
@@ -40,7 +40,7 @@ def predict_for(
     with Journal(rows) as journal:
         for row in journal_rows(rows):
             kept.add(row, row.get("until", 0) if row["model_id"] == info.model_id else 0)
-        batch = Batch(workspace, info, sidecars=_sidecars(info, request), should_stop=should_stop)
+        batch = Batch(workspace, info, sidecars=_sidecars(workspace, info, request), should_stop=should_stop)
         for event in batch.rows(paths, recursive=request.recursive, done=kept.done):
             if isinstance(event, list):
                 journal.append(kept.marked(event))
@@ -64,11 +64,11 @@ def _place(request: PredictRequest, paths: list[Path]) -> tuple[Path | None, For
     return out, request.format or format_of(out)
 
 
-def _sidecars(info: BundleInfo, request: PredictRequest) -> SidecarWriter | None:
+def _sidecars(workspace: Workspace, info: BundleInfo, request: PredictRequest) -> SidecarWriter | None:
     if request.xmp is None:
         if request.stars or request.overwrite_ratings:
             raise UsageError("--stars goes with --xmp or --html.", remedy="Say for which program: --xmp lightroom")
         return None
     scale = Scale(*read_manifest(info)["scale"])
-    thresholds = parse_thresholds(request.stars, scale) if request.stars else default_thresholds(scale)
+    thresholds = remembered_thresholds(workspace, scale, request.stars or "")
     return SidecarWriter(request.xmp, thresholds, overwrite_ratings=request.overwrite_ratings, scale=scale)

@@ -21,7 +21,7 @@ from engine.outputs.sidecar_names import Naming, named_after_file, owner_of_stem
 from engine.outputs.xmp import Packet
 from engine.outputs.xmp_scan import BEHOLDER_NAMESPACE
 from engine.storage import disk_errors, open_regular, write_bytes
-from engine.workspace import Scale, format_score
+from engine.workspace import Scale, Workspace, format_score
 
 NAMINGS: tuple[Naming, ...] = get_args(Naming)
 STARS = 5
@@ -85,6 +85,19 @@ def parse_thresholds(text: str, scale: Scale) -> tuple[float, ...]:
         scale=str(scale),
         example=",".join(format_score(score) for score in default_thresholds(scale)),
     )
+
+
+def remembered_thresholds(workspace: Workspace, scale: Scale, text: str = "") -> tuple[float, ...]:
+    """Return the thresholds that are asked for, else those that the workspace remembers, else the default ones.
+
+    Args:
+        workspace: its settings are read. scale: the model's. text: as for `parse_thresholds`; empty: none is asked for.
+
+    Raises:
+        UsageError: the text, or the setting, is not four ascending scores of the scale.
+        BeholderError: the settings can't be read.
+    """
+    return parse_thresholds(text or workspace.settings().star_thresholds, scale)
 
 
 def stars_of(score: float, thresholds: Sequence[float]) -> int:

@@ -12,6 +12,7 @@ from engine.jobs import client
 from engine.workspace import Workspace
 from tests.conftest import draw_photo
 from tests.tui import piloting
+from tui import cli
 
 
 def fill(workspace: Workspace, count: int, scored: int | None = None) -> Workspace:
@@ -55,3 +56,16 @@ def trained(trained_once: Workspace, tmp_path: Path) -> Workspace:
 def make_workspace(tmp_path: Path) -> Callable[..., Workspace]:
     """Return a function (count, scored=None) that makes a workspace of small photos."""
     return lambda count, scored=None: fill(Workspace(tmp_path / "album"), count, scored)
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs beholder and returns exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return call

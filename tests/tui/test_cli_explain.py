@@ -7,27 +7,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from engine.prediction.explanation import Explanation
 from engine.workspace import Workspace
-from tui import cli
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs beholder and returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_it_says_why_and_draws_it(run: Run, workspace_with_model: Workspace, new_photos: Path, tmp_path: Path) -> None:

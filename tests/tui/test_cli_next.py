@@ -9,22 +9,8 @@ import pytest
 
 from engine.workspace import Workspace
 from tests.conftest import WorkspaceFactory, draw_photo
-from tui import cli
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs beholder and returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def test_names_guesses_and_reasons_are_printed(run: Run, workspace_with_model: Workspace) -> None:

@@ -13,24 +13,10 @@ import pytest
 from engine.outputs.report_words import ENGLISH
 from engine.workspace import Workspace
 from tests.engine.made_records import made_bundle, said
-from tui import cli
 from tui.i18n import set_language, texts
 from tui.report_words import page_words
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs beholder and returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def _places(text: str) -> set[str]:

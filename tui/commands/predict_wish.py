@@ -98,12 +98,11 @@ class Wish:
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
         """The scores from which a photo has 2, 3, 4 and 5 stars: as asked, else as the workspace remembers."""
-        from engine.outputs.sidecars import parse_thresholds
+        from engine.outputs.sidecars import default_thresholds, remembered_thresholds
 
-        wanted = self.stars
-        if not wanted and (self.xmp is not None or self.html is not None):
-            wanted = self.workspace.settings().star_thresholds
-        return parse_thresholds(wanted, self.scale)
+        if not self.stars and self.xmp is None and self.html is None:
+            return default_thresholds(self.scale)
+        return remembered_thresholds(self.workspace, self.scale, self.stars)
 
     def sidecars(self) -> SidecarWriter | None:
         """Return what writes the sidecars, if any are wanted."""

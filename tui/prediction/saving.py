@@ -91,6 +91,7 @@ def save_gallery(
 ) -> Done:
     """Write the page; its pictures come from the thumbnails where they are there."""
     from engine.outputs.gallery import write_gallery
+    from engine.outputs.sidecars import remembered_thresholds
     from tui.gallery_words import gallery_words
 
     done = Done(t("predict_room.saved_page", path=shown_path(wish.out)))
@@ -101,6 +102,7 @@ def save_gallery(
         title=title,
         scale=scale,
         should_stop=should_stop,
+        thresholds=remembered_thresholds(workspace, scale),
         thumbnails=workspace.thumbnails,
     )
     for event in work:
