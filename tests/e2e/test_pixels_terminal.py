@@ -40,8 +40,19 @@ class Running:
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
 
     def wait_for(self, predicate: Callable[[PixelTerminal], object], description: str) -> None:
-        """Read what the program writes until the terminal shows what is waited for."""
-        wait_until(lambda: self.read() or predicate(self.shows), description, timeout=60)
+        """Read what the program writes until the terminal shows what is waited for.
+
+        What was read may end in the middle of a frame, so a picture that is not whole may just not be whole yet.
+        """
+
+        def holds() -> object:
+            self.read()
+            try:
+                return predicate(self.shows)
+            except AssertionError:
+                return None
+
+        wait_until(holds, description, timeout=60)
 
     def read(self) -> None:
         while not self._output.empty():
