@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.errors import BeholderError, Message
 from engine.features.cache import FileKey
-from engine.features.preprocess import FloatArray
+from engine.features.preprocess import FloatArray, Pixels
 from engine.storage import content_hash, disk_error
 
 # What is computed between two looks at the stop check, and saved at once.
@@ -53,7 +53,7 @@ class Batch:
     reading: dict[FileKey, Future[str | Message]] = field(default_factory=dict)
     links: dict[FileKey, FileKey] = field(default_factory=dict)
     found: dict[str, FloatArray | Message] = field(default_factory=dict)
-    decoding: dict[str, Future[FloatArray]] = field(default_factory=dict)
+    decoding: dict[str, Future[Pixels]] = field(default_factory=dict)
     looked_up: bool = False
 
     def is_read(self) -> bool:
@@ -136,7 +136,7 @@ def hash_of(path: Path) -> str | Message:
         return error.message
 
 
-def decoded(future: Future[FloatArray]) -> FloatArray | Message:
+def decoded(future: Future[Pixels]) -> Pixels | Message:
     """Return the picture that a thread has read, or why it could not."""
     try:
         return future.result()

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from engine.errors import BeholderError
-from engine.features.backbones import Backbone, fingerprint
-from engine.features.preprocess import FloatArray, aspect_shapes
-from engine.features.runtime import OpenVinoRuntime, import_openvino, run_module
+from engine.features.backbones import Backbone, Preprocess, fingerprint
+from engine.features.openvino_runtime import OpenVinoRuntime, import_openvino
+from engine.features.preprocess import FloatArray, Pixels, aspect_shapes, normalised
 from engine.features.weights import Weights, file_stem
 from engine.storage import disk_error, disk_errors, write_json
 
@@ -26,6 +26,8 @@ from engine.storage import disk_error, disk_errors, write_json
 MIN_COSINE = 0.999
 # Each fine-tuned model brings a network of its own, of up to half a gigabyte: so many are kept, by last use.
 KEPT = 20
+# Raise it when what is written changes: an earlier conversion is then made again.
+LAYOUT = 2
 _ABANDONED = 24 * 3600.0  # seconds after which a folder that was never finished is nobody's
 
 
@@ -64,7 +66,8 @@ class ConvertedNetwork:
             sizes = {name: (self.folder / name).stat().st_size for name in record["sizes"]}
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return record if sizes == record["sizes"] and isinstance(record.get("cosine"), dict) else None
+        whole = sizes == record["sizes"] and record.get("layout") == LAYOUT
+        return record if whole and isinstance(record.get("cosine"), dict) else None
 
     def precision(self) -> str | None:
         """Return the fastest precision that passed the check and that this CPU has; None where none passed."""
@@ -88,20 +91,23 @@ class ConvertedNetwork:
             RuntimeError: OpenVINO can't convert this network.
         """
         from engine.features.networks import build_features
+        from engine.features.torch_runtime import run_module
 
         openvino = import_openvino()
         module = build_features(self.backbone, self.weights)
+        how = self.backbone.preprocess
         pictures = check_pictures(self.backbone)
         with _quiet(), traceable():
             try:
-                model = openvino.convert_model(module, example_input=_tensor(pictures[0][None]))
+                model = openvino.convert_model(module, example_input=_tensor(normalised(pictures[0], how)[None]))
             except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
                 # what tracing makes of a network that looks at its numbers while it runs
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
-        how = self.backbone.preprocess
-        model.reshape([-1, 3, -1, -1] if how.kind == "aspect" else [-1, *pictures[0].shape])
-        wanted = [run_module(module, picture[None])[0] for picture in pictures]
+        model.reshape([-1, 3, -1, -1] if how.kind == "aspect" else [-1, 3, how.size, how.size])
+        model = from_pixels(model, how)
+        wanted = [run_module(module, how, picture[None])[0] for picture in pictures]
         self._fresh = {
+            "layout": LAYOUT,
             "backbone": self.backbone.name,
             "weights": self.weights.digest,
             "openvino": openvino.__version__,
@@ -169,14 +175,30 @@ def cpu_precisions() -> tuple[str, ...]:
     return ("bf16", "f32") if "BF16" in able else ("f32",)
 
 
-def check_pictures(backbone: Backbone) -> list[FloatArray]:
-    """Return a few deterministic (3, height, width) inputs with the smooth areas, edges and grain of photos."""
+def from_pixels(model: Any, how: Preprocess) -> Any:
+    """Return a model that takes (N, height, width, 3) uint8 pixels and normalises them itself.
+
+    Args:
+        model: one that takes (N, 3, height, width) float32.
+        how: the network's preprocessing.
+    """
+    openvino = import_openvino()
+    steps = openvino.preprocess.PrePostProcessor(model)
+    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    mean, scale = ([255 * value for value in values] for values in (how.mean, how.std))
+    steps.input().preprocess().convert_element_type(openvino.Type.f32).mean(mean).scale(scale)
+    return steps.build()
+
+
+def check_pictures(backbone: Backbone) -> list[Pixels]:
+    """Return a few deterministic (height, width, 3) uint8 pictures with the smooth areas, edges and grain of photos."""
     how = backbone.preprocess
     shapes = aspect_shapes(how.size)[:2] if how.kind == "aspect" else ((how.size, how.size),)
-    return [_picture(width, height, seed, how.mean, how.std) for seed, (width, height) in enumerate(shapes * 2)]
+    return [_picture(width, height, seed) for seed, (width, height) in enumerate(shapes * 2)]
 
 
-def _picture(width: int, height: int, seed: int, mean: Any, std: Any) -> FloatArray:
+def _picture(width: int, height: int, seed: int) -> Pixels:
     random = np.random.default_rng(seed)
     down, across = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     pixels = np.empty((3, height, width))
@@ -188,11 +210,10 @@ def _picture(width: int, height: int, seed: int, mean: Any, std: Any) -> FloatAr
         inside = (across - x) ** 2 + (down - y) ** 2 < (0.05 + 0.25 * size) ** 2
         pixels[:, inside] = random.uniform(0, 1, (3, 1))
     pixels = np.clip(pixels + random.normal(0, 0.03, pixels.shape), 0, 1)
-    normal = (pixels - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
-    return np.ascontiguousarray(normal, dtype=np.float32)
+    return np.ascontiguousarray(np.rint(255 * pixels.transpose(1, 2, 0)).astype(np.uint8))
 
 
-def _worst(model: Any, precision: str, pictures: list[FloatArray], wanted: list[FloatArray]) -> float:
+def _worst(model: Any, precision: str, pictures: list[Pixels], wanted: list[FloatArray]) -> float:
     found = OpenVinoRuntime(model, precision).run((str(at), picture) for at, picture in enumerate(pictures))
     cosines = [cosine_of(found[str(at)], right) for at, right in enumerate(wanted)]
     return min(cosines) if np.isfinite(cosines).all() else -1.0

@@ -17,7 +17,7 @@ from engine.events import Notice, Progress, StopCheck, never_stop, raise_if_stop
 from engine.features.backbones import Backbone, fingerprint, get_backbone
 from engine.features.batches import BATCH, Batch, Embedded, Look, decoded, hash_of, look_at
 from engine.features.cache import FeatureCache, FileKey
-from engine.features.preprocess import FloatArray, load_input
+from engine.features.preprocess import Pixels, load_pixels
 from engine.features.runtime import Runtime, open_runtime
 
 __all__ = ["BATCH", "Embedded", "Embedder", "embed", "embed_with"]
@@ -252,12 +252,12 @@ class Embedder:
     def _decode(self, batch: Batch, photos: dict[str, Path]) -> None:
         for key, path in photos.items():
             if key not in batch.decoding and key not in batch.found:
-                batch.decoding[key] = self._pool.submit(load_input, path, self.backbone.preprocess)
+                batch.decoding[key] = self._pool.submit(load_pixels, path, self.backbone.preprocess)
 
     def _compute(self, batch: Batch, missing: dict[str, Path], runtime: Runtime, ahead: Batch | None) -> None:
         self._decode(batch, missing)
 
-        def pictures() -> Iterator[tuple[str, FloatArray]]:
+        def pictures() -> Iterator[tuple[str, Pixels]]:
             for key in missing:
                 picture = decoded(batch.decoding.pop(key))
                 if ahead is not None and ahead.is_read():

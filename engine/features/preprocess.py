@@ -13,6 +13,7 @@ from engine.features.backbones import Preprocess
 from engine.images import open_image
 
 FloatArray = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 
 _RESAMPLING = {
@@ -73,8 +74,21 @@ def prepare(image: Image.Image, how: Preprocess) -> FloatArray:
     Returns:
         (3, height, width) float32, normalised.
     """
-    pixels = np.asarray(resized(image, how), dtype=np.float32) / np.float32(255)
-    normal = (pixels - np.asarray(how.mean, np.float32)) / np.asarray(how.std, np.float32)
+    return normalised(np.asarray(resized(image, how), dtype=np.uint8), how)
+
+
+def normalised(pixels: Pixels, how: Preprocess) -> FloatArray:
+    """Return a picture as a network computes with it; the runtimes do this themselves.
+
+    Args:
+        pixels: (height, width, 3) uint8, red green blue.
+        how: the network's preprocessing.
+
+    Returns:
+        (3, height, width) float32.
+    """
+    shares = pixels.astype(np.float32) / np.float32(255)
+    normal = (shares - np.asarray(how.mean, np.float32)) / np.asarray(how.std, np.float32)
     return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32)
 
 
@@ -142,8 +156,8 @@ def load_input(path: Path, how: Preprocess) -> FloatArray:
     return prepare(_opened(path, how), how)
 
 
-def load_pixels(path: Path, how: Preprocess) -> NDArray[np.uint8]:
-    """Decode a photo and return the (height, width, 3) uint8 pixels that `load_input` normalises.
+def load_pixels(path: Path, how: Preprocess) -> Pixels:
+    """Decode a photo and return the upright (height, width, 3) uint8 pixels that a `Runtime` takes.
 
     Raises:
         ImageError: the file is no readable picture.

@@ -138,7 +138,7 @@ def _make_ready(model: OpenModel) -> Iterator[object]:
     """Load the model's network, then compile it for the shapes that photos have, the commonest first."""
     runtime = yield from model.embedder.runtime()
     for width, height in input_shapes(model.backbone.preprocess)[:_COMMON_SHAPES]:
-        runtime.prepare((3, height, width))
+        runtime.prepare((height, width, 3))
         yield width, height
 
 

@@ -20,8 +20,8 @@ from engine.errors import BeholderError, DamagedFile
 from engine.features.backbones import Backbone, get_backbone
 from engine.features.beside import answer
 from engine.features.extract import Embedded, embed
-from engine.features.preprocess import aspect_shapes, load_input, load_pixels
-from engine.features.runtime import TorchRuntime
+from engine.features.preprocess import aspect_shapes, load_pixels
+from engine.features.torch_runtime import TorchRuntime
 from engine.images import find_images
 from engine.models.bundle import Bundle, load_bundle
 from engine.models.damaged import damaged_model
@@ -146,7 +146,7 @@ def _check(
         found = float(session.run(["score"], {"pixels": pixels[None]})[0][0])
         if not abs(found - wanted) <= most:
             exact = exact or TorchRuntime(backbone, backbone.find_weights(weights))
-            vectors = exact.run([("", load_input(photo, backbone.preprocess))])
+            vectors = exact.run([("", pixels)])
             wanted = scale.clip(float(bundle.scorer.predict(vectors[""][None])[0]))
         worst, count = max(worst, abs(found - wanted)), count + 1
         if not abs(found - wanted) <= most:

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.errors import ImageError, Message, NotFound
 from engine.events import Notice, StopCheck, never_stop, raise_if_stopped
 from engine.features.extract import Embedded
-from engine.features.preprocess import Box, load_input, seen_part
+from engine.features.preprocess import Box, Pixels, load_pixels, normalised, seen_part
 from engine.images import open_image, read_info
 from engine.prediction.explanation import Explanation, HeatMap, Method
 from engine.prediction.neighbours import ScoredPhotos
@@ -57,7 +57,7 @@ def explain(
     from engine.prediction.measuring import measure_photo
 
     raise_if_stopped(should_stop)
-    picture = load_input(path, model.backbone.preprocess)
+    picture = load_pixels(path, model.backbone.preprocess)
     measurements = measure_photo(open_image(path, target=(_MEASURED, _MEASURED)))
     found, notes = _embedded(model, path)
     prediction = model.judge([found])[0]
@@ -109,13 +109,13 @@ class _Looked:
     notes: list[Message]
 
 
-def _look(model: OpenModel, picture: np.ndarray, method: How, should_stop: StopCheck) -> _Looked:
+def _look(model: OpenModel, picture: Pixels, method: How, should_stop: StopCheck) -> _Looked:
     scorer, notes = model.bundle.scorer, list[Message]()
     if method == "grad-cam" or (method == "auto" and model.info.model in _BY_GRADIENTS):
         from engine.prediction.grad_cam import NoGradients
 
         try:
-            values, how = model.gradients.map(picture, scorer)
+            values, how = model.gradients.map(normalised(picture, model.backbone.preprocess), scorer)
             return _Looked(values, how, notes)
         except NoGradients as error:
             if method == "grad-cam":

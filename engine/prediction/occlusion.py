@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import StopCheck, never_stop, raise_if_stopped
-from engine.features.preprocess import FloatArray
+from engine.features.preprocess import FloatArray, Pixels
 from engine.features.runtime import Runtime
 from engine.models.base import Scorer
 
@@ -27,11 +27,11 @@ _EDGE = 0.25  # of a cell, over which a patch fades
 _TOGETHER = 16  # pictures between two looks at the stop check
 
 
-def occlusion_map(picture: FloatArray, runtime: Runtime, scorer: Scorer, *, should_stop: StopCheck = never_stop) -> Map:
+def occlusion_map(picture: Pixels, runtime: Runtime, scorer: Scorer, *, should_stop: StopCheck = never_stop) -> Map:
     """Return how much what is in each cell of a picture raises the score.
 
     Args:
-        picture: (3, height, width) float32, the network's input.
+        picture: (height, width, 3) uint8, as a `Runtime` takes it.
         runtime: runs the network. scorer: turns its vectors into scores.
         should_stop: asked every few pictures.
 
@@ -42,16 +42,21 @@ def occlusion_map(picture: FloatArray, runtime: Runtime, scorer: Scorer, *, shou
     Raises:
         Interrupted: `should_stop` said so.
     """
-    rows, columns = grid_shape(*picture.shape[1:])
-    (down, down_cells), (across, across_cells) = _bars(picture.shape[1], rows), _bars(picture.shape[2], columns)
-    away = picture - picture.mean(axis=(1, 2), keepdims=True)
-    covered = (picture - away * np.outer(high, wide).astype(np.float32) for high in down for wide in across)
+    height, width, _ = picture.shape
+    rows, columns = grid_shape(height, width)
+    (down, down_cells), (across, across_cells) = _bars(height, rows), _bars(width, columns)
+    away = (picture - picture.mean(axis=(0, 1), keepdims=True)).astype(np.float32)
+    covered = (_covered(picture, away, np.outer(high, wide)) for high in down for wide in across)
     scores = scorer.predict(_vectors(chain([picture], covered), runtime, should_stop))
     drops = scores[0] - scores[1:]
     drops = np.where(np.isfinite(drops), drops, 0.0).reshape(rows, columns)
     # a patch's share of a cell is the product of its share of the row and of the column
     found: Map = down_cells.T @ drops @ across_cells
     return found / np.outer(down_cells.sum(axis=0), across_cells.sum(axis=0))
+
+
+def _covered(picture: Pixels, away: FloatArray, cover: Map) -> Pixels:
+    return np.rint(picture - away * cover[:, :, None].astype(np.float32)).astype(np.uint8)
 
 
 def grid_shape(height: int, width: int) -> tuple[int, int]:
@@ -71,7 +76,7 @@ def _bars(length: int, count: int) -> tuple[Map, Map]:
     return bars, cells
 
 
-def _vectors(pictures: Iterator[FloatArray], runtime: Runtime, should_stop: StopCheck) -> FloatArray:
+def _vectors(pictures: Iterator[Pixels], runtime: Runtime, should_stop: StopCheck) -> FloatArray:
     found: list[FloatArray] = []
     while batch := list(islice(pictures, _TOGETHER)):
         raise_if_stopped(should_stop)

@@ -7,7 +7,7 @@ from PIL import Image
 from engine.errors import Interrupted
 from engine.features.backbones import get_backbone, list_backbones
 from engine.features.extract import Embedded, Embedder
-from engine.features.preprocess import Preprocess, load_input, prepare, seen_part
+from engine.features.preprocess import Preprocess, load_pixels, normalised, prepare, seen_part
 from engine.models.base import Recipe, TrainingSet
 from engine.models.catalog import make_scorer
 from engine.prediction.grad_cam import GradientMaps, NoGradients, score_slope
@@ -72,7 +72,7 @@ def gradients():
 def map_of(method, scorer, runtime, gradients, picture):
     if method == "occlusion":
         return occlusion_map(picture, runtime, scorer)
-    return gradients.map(picture, scorer)[0]
+    return gradients.map(normalised(picture, LITE0.preprocess), scorer)[0]
 
 
 def vectors_of(runtime, pictures):
@@ -81,7 +81,7 @@ def vectors_of(runtime, pictures):
 
 
 def covered(picture, pixels):
-    return np.where(pixels, picture.mean(axis=(1, 2), keepdims=True), picture).astype(np.float32)
+    return np.where(pixels[:, :, None], picture.mean(axis=(0, 1), keepdims=True), picture).astype(np.uint8)
 
 
 def hottest_tenth(values, shape):
@@ -97,14 +97,14 @@ def test_the_hottest_place_is_the_one_that_was_learned(lesson, gradients, method
     drops, by_chance, hits = [], [], 0
     random = np.random.default_rng(0)
     for path, (x, y) in new:
-        picture = load_input(path, LITE0.preprocess)
+        picture = load_pixels(path, LITE0.preprocess)
         values = map_of(method, scorers[model], runtime, gradients, picture)
         assert np.isfinite(values).all()
         row, column = np.unravel_index(values.argmax(), values.shape)
         across, down = (column + 0.5) / values.shape[1] * SIZE[0], (row + 0.5) / values.shape[0] * SIZE[1]
         margin = 0.6 * SIZE[0] / values.shape[1]
         hits += (x - margin <= across <= x + SPOT + margin) and (y - margin <= down <= y + SPOT + margin)
-        hot = hottest_tenth(values, picture.shape[1:])
+        hot = hottest_tenth(values, picture.shape[:2])
         # as many pixels elsewhere, in one piece as the hot ones are
         others = [np.roll(hot, random.integers(30, 160, 2), axis=(0, 1)) for _ in range(3)]
         scores = scorers[model].predict(
@@ -119,7 +119,7 @@ def test_the_hottest_place_is_the_one_that_was_learned(lesson, gradients, method
 
 def test_both_methods_agree_on_what_raises_and_what_lowers(lesson, gradients):
     scorers, runtime, new = lesson
-    picture = load_input(new[0][0], LITE0.preprocess)
+    picture = load_pixels(new[0][0], LITE0.preprocess)
 
     class Turned:
         def predict(self, features):
@@ -140,13 +140,13 @@ def test_occlusion_stops_when_asked(lesson):
         return len(asked) > 2
 
     with pytest.raises(Interrupted):
-        occlusion_map(load_input(new[0][0], LITE0.preprocess), runtime, scorers["ridge"], should_stop=should_stop)
+        occlusion_map(load_pixels(new[0][0], LITE0.preprocess), runtime, scorers["ridge"], should_stop=should_stop)
 
 
 def test_trees_have_no_gradient_and_say_so(lesson, gradients):
     scorers, _, new = lesson
     with pytest.raises(NoGradients, match="steps"):
-        gradients.map(load_input(new[0][0], LITE0.preprocess), scorers["random-forest"])
+        gradients.map(normalised(load_pixels(new[0][0], LITE0.preprocess), LITE0.preprocess), scorers["random-forest"])
 
 
 def test_the_slope_is_that_of_the_score():

@@ -15,8 +15,10 @@ from engine.errors import UsageError
 from engine.events import Notice
 from engine.features.backbones import Backbone, get_backbone
 from engine.features.converted import ConvertedNetwork, check_pictures, cosine_of
-from engine.features.preprocess import FloatArray
-from engine.features.runtime import OpenVinoRuntime, Runtime, TorchRuntime, chosen_runtime, open_runtime
+from engine.features.openvino_runtime import OpenVinoRuntime
+from engine.features.preprocess import FloatArray, Pixels, normalised
+from engine.features.runtime import Runtime, chosen_runtime, open_runtime
+from engine.features.torch_runtime import TorchRuntime
 
 LITE0 = get_backbone("efficientnet_lite0")
 
@@ -33,14 +35,14 @@ def opened(backbone: Backbone, weights: str, folder: Path, runtime: str = "openv
     return [str(notice.message) for notice in said if isinstance(notice, Notice)], last
 
 
-def vectors_of(runtime: Runtime, pictures: list[FloatArray]) -> list[FloatArray]:
+def vectors_of(runtime: Runtime, pictures: list[Pixels]) -> list[FloatArray]:
     found = runtime.run((str(place), picture) for place, picture in enumerate(pictures))
     return [found[str(place)] for place in range(len(pictures))]
 
 
 def test_both_runtimes_agree_on_pictures_of_all_shapes(folder: Path) -> None:
     random = np.random.default_rng(5)
-    pictures = [*check_pictures(LITE0), random.normal(0, 0.4, (3, 160, 320)).astype(np.float32)]
+    pictures = [*check_pictures(LITE0), random.integers(0, 255, (160, 320, 3)).astype(np.uint8)]
     said, fast = opened(LITE0, "default", folder)
     assert any("happens once" in text for text in said)
     assert isinstance(fast, OpenVinoRuntime)
@@ -70,7 +72,7 @@ def test_the_vector_is_mean_and_deviation_of_the_late_stages() -> None:
     load_weights(LITE0, network, weights.path)
     picture = check_pictures(LITE0)[0]
     with torch.inference_mode():
-        maps = network.forward_features(torch.from_numpy(picture)[None])[0].numpy()  # type: ignore[operator]
+        maps = network.forward_features(torch.from_numpy(normalised(picture, LITE0.preprocess))[None])[0].numpy()  # type: ignore[operator]
     vector = TorchRuntime(LITE0, weights).run([("a", picture)])["a"]
     assert np.allclose(vector[1024:2304], maps.mean((1, 2)), atol=1e-4)
     assert np.allclose(vector[2304:], maps.std((1, 2)), atol=1e-4)
@@ -137,7 +139,7 @@ def test_the_runtime_is_chosen_by_the_environment() -> None:
 
 def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
     code = (
-        "import sys; from engine.features.runtime import import_openvino; import_openvino();"
+        "import sys; from engine.features.openvino_runtime import import_openvino; import_openvino();"
         "from openvino.tools.ovc import telemetry_utils; print(telemetry_utils.tm.__name__);"
         "print([m for m in sys.modules if m.startswith('openvino_telemetry.')])"
     )
