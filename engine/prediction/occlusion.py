@@ -56,7 +56,8 @@ def occlusion_map(picture: Pixels, runtime: Runtime, scorer: Scorer, *, should_s
 
 
 def _covered(picture: Pixels, away: FloatArray, cover: Map) -> Pixels:
-    return np.rint(picture - away * cover[:, :, None].astype(np.float32)).astype(np.uint8)
+    pixels: Pixels = np.rint(picture - away * cover[:, :, None].astype(np.float32)).astype(np.uint8)
+    return pixels
 
 
 def grid_shape(height: int, width: int) -> tuple[int, int]:
