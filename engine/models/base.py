@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.events import Event, StopCheck, never_stop
+
+if TYPE_CHECKING:
+    from engine.models.products import Part
 
 Features = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -85,6 +88,8 @@ class TrainingSet:
         photos: the N files; empty where only features are known.
         hashes: SHA-256 of the N files' content; empty likewise.
         scale: lowest and highest score there is.
+        part: where the inner products of these photos are found that all fits on the album share; None where a fit
+            computes its own.
     """
 
     features: Features
@@ -96,6 +101,7 @@ class TrainingSet:
     photos: tuple[Path, ...] = ()
     hashes: tuple[str, ...] = ()
     scale: tuple[float, float] = (0.0, 100.0)
+    part: Part | None = field(default=None, repr=False, compare=False)
 
     def subset(self, rows: NDArray[np.int64]) -> TrainingSet:
         """Return the set with only these rows scored; the album stays whole."""
@@ -106,6 +112,7 @@ class TrainingSet:
             groups=self.groups[rows],
             photos=tuple(self.photos[row] for row in rows) if self.photos else (),
             hashes=tuple(self.hashes[row] for row in rows) if self.hashes else (),
+            part=None if self.part is None else self.part.of(rows),
         )
 
 

@@ -15,7 +15,8 @@ from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores,
 from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix
 from engine.models.label_curve import label_curve
-from engine.models.scaling import AUTO, WEIGHTINGS, standardisers
+from engine.models.products import Weighted, weighted
+from engine.models.scaling import AUTO, WEIGHTINGS, asked_weightings
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
 
@@ -50,22 +51,39 @@ class Ridge(OnFeatures):
         folds = deal_folds(data.groups, FOLDS, data.seed)
         strengths = STRENGTHS if self._asked == AUTO else (float(self._asked),)
         tried = []
-        for weighting, standardiser in standardisers(data, self._weighting).items():
-            rows = standardiser.apply(data.features)
-            strength, error = choose_strength(rows, data.scores, folds, strengths, control.should_stop)
-            tried.append((error, weighting, strength, standardiser, rows))
-        _, self._weighting, self._strength, standardiser, rows = min(tried, key=lambda each: each[0])
+        for weighting in asked_weightings(self._weighting):
+            known = weighted(data, weighting)
+            tried.append((known, *choose_strength(known, data.scores, folds, strengths, control.should_stop)))
+        chosen, self._strength, _ = min(tried, key=lambda each: each[2])
+        self._weighting = chosen.weighting
         if validation is not None and validation.scores.size:
-            unseen = standardiser.apply(validation.features)
+            across = weighted(validation, self._weighting).rows @ chosen.rows.T
 
             def refit(draw: Index) -> tuple[Scores, Scores]:
-                weights, intercept = ridge_weights(rows[draw], data.scores[draw], [self._strength])
-                return rows[draw] @ weights[0] + intercept[0], unseen @ weights[0] + intercept[0]
+                inner = chosen.inner[np.ix_(draw, draw)]
+                alpha, level = dual_ridge(inner, data.scores[draw], self._strength)
+                return inner @ alpha + level, across[:, draw] @ alpha + level
 
             yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
         raise_if_stopped(control.should_stop)
-        weights, intercepts = ridge_weights(rows, data.scores, [self._strength])
-        self._standardiser, self._weights, self._intercept = standardiser, weights[0], float(intercepts[0])
+        self._solve(chosen)
+
+    def again(self, data: TrainingSet) -> Ridge:
+        """Return a scorer with this one's settings, fitted on other photos; see `Settled.again`."""
+        other = Ridge()
+        other._strength, other._weighting = self._strength, self._weighting
+        other._solve(weighted(data, self._weighting))
+        return other
+
+    def _solve(self, known: Weighted) -> None:
+        scores = known.data.scores
+        if known.rows.shape[0] <= known.rows.shape[1]:
+            alpha, self._intercept = dual_ridge(known.inner, scores, self._strength)
+            self._weights = alpha @ known.rows
+        else:
+            weights, intercepts = ridge_weights(known.rows, scores, [self._strength])
+            self._weights, self._intercept = weights[0], float(intercepts[0])
+        self._standardiser = known.standardiser
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features; numpy alone."""
@@ -133,13 +151,36 @@ def ridge_weights(rows: Matrix, scores: Scores, strengths: Sequence[float]) -> t
     return weights, mean - weights @ centre
 
 
+def dual_ridge(inner: Matrix, scores: Scores, strength: float) -> tuple[Scores, float]:
+    """Return ridge regression of one penalty, as `ridge_weights`, from the rows' inner products.
+
+    Returns:
+        (N,) weights of the rows, which sum to 0, and the intercept: a photo's score is the sum of its inner products
+        with the rows, so weighted, and the intercept.
+    """
+    centred, target = centred_products(inner), scores - scores.mean()
+    penalty = strength * max(float(np.trace(centred)) / scores.size, 1e-9)
+    centred[np.diag_indices_from(centred)] += penalty
+    alpha: Scores = np.linalg.solve(centred, target)
+    alpha -= alpha.mean()  # rounding aside it is 0
+    return alpha, float(scores.mean() - (inner @ alpha).mean())
+
+
+def centred_products(inner: Matrix) -> Matrix:
+    """Return the (N, N) inner products of rows from which their mean was taken, from those of the rows themselves."""
+    mean = inner.mean(axis=0)
+    centred: Matrix = inner - mean[:, None]
+    centred -= mean[None, :] - mean.mean()
+    return centred
+
+
 def choose_strength(
-    rows: Matrix, scores: Scores, folds: Index, strengths: Sequence[float], should_stop: StopCheck
+    known: Weighted, scores: Scores, folds: Index, strengths: Sequence[float], should_stop: StopCheck
 ) -> tuple[float, float]:
     """Return the penalty with the smallest squared error on photos of groups that were held out, and that mean error.
 
     Args:
-        rows: (N, D) standardised features. scores: (N,). folds: (N,) fold numbers, as `deal_folds` deals them.
+        known: N photos' standardised features. scores: (N,). folds: (N,) numbers, as `deal_folds` deals them.
         strengths: penalties to choose from, as in `ridge_weights`. should_stop: see `FitControl`.
 
     Raises:
@@ -148,10 +189,44 @@ def choose_strength(
     if folds.max() == 0:
         return min(strengths, key=lambda strength: abs(strength - _UNTRIED)), float(scores.var())
     errors = np.zeros(len(strengths))
-    for fold in range(int(folds.max()) + 1):
-        raise_if_stopped(should_stop)
-        seen, unseen = folds != fold, folds == fold
-        weights, intercepts = ridge_weights(rows[seen], scores[seen], strengths)
-        errors += ((rows[unseen] @ weights.T + intercepts - scores[unseen, None]) ** 2).sum(axis=0)
+    if known.rows.shape[0] <= known.rows.shape[1]:
+        for _, missed in missed_by(known.inner, scores, folds, strengths, should_stop):
+            errors += (missed**2).sum(axis=1)
+    else:
+        for fold in range(int(folds.max()) + 1):
+            raise_if_stopped(should_stop)
+            seen, unseen = folds != fold, folds == fold
+            weights, intercepts = ridge_weights(known.rows[seen], scores[seen], strengths)
+            errors += ((known.rows[unseen] @ weights.T + intercepts - scores[unseen, None]) ** 2).sum(axis=0)
     best = int(np.argmin(errors))
     return strengths[best], float(errors[best]) / scores.size
+
+
+def missed_by(
+    inner: Matrix, scores: Scores, folds: Index, strengths: Sequence[float], should_stop: StopCheck
+) -> Iterator[tuple[Index, Matrix]]:
+    """Yield each fold's rows, and by how much ridge regression of all other rows misses their scores: (P, n).
+
+    One eigendecomposition serves all folds and penalties: with the hat matrix H of all rows, those of a fold are missed
+    by (I − H)⁻¹ (y − Hy), taken over the fold alone, by a fit that has not seen them.
+
+    Args:
+        inner: (N, N) inner products of the rows. scores, folds, strengths, should_stop: see `choose_strength`.
+
+    Raises:
+        Interrupted: `should_stop` said so.
+    """
+    count = scores.size
+    values, vectors = np.linalg.eigh(centred_products(inner))
+    values, along = np.maximum(values, 0.0), vectors.T @ (scores - scores.mean())
+    for fold in range(int(folds.max()) + 1):
+        raise_if_stopped(should_stop)
+        seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        among = inner[np.ix_(seen, seen)]
+        # penalties are relative to the rows that are learned from
+        scale = max(float(np.trace(among)) / seen.size - float(among.mean()), 1e-9)
+        own, missed = vectors[unseen], np.zeros((len(strengths), unseen.size))
+        for number, strength in enumerate(strengths):
+            left = strength * scale / (values + strength * scale)
+            missed[number] = np.linalg.solve((own * left) @ own.T - 1 / count, own @ (left * along))
+        yield unseen, missed
