@@ -82,15 +82,18 @@ def open_regular(path: Path) -> io.BufferedReader:
         NotAFile: it is none.
         OSError: it can't be opened.
     """
-    refusal = NotAFile("{path} is not a file.", remedy="Give a file.", path=path)
     if not stat.S_ISREG(path.stat().st_mode):  # merely opening a device can do something
-        raise refusal
+        raise _not_a_file(path)
     unwaiting = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
     handle = os.open(path, sum(unwaiting, os.O_RDONLY))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise refusal
+        raise _not_a_file(path)
     return os.fdopen(handle, "rb")
+
+
+def _not_a_file(path: Path) -> NotAFile:
+    return NotAFile("{path} is not a file.", remedy="Give a file.", path=path)
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -134,12 +137,10 @@ def replacing(path: Path, *, over: bool = True, lasting: bool = True) -> Iterato
         AlreadyThere: one does, and is not to be replaced.
         BeholderError: the disk is full, read-only or the folder is missing.
     """
-    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-    with disk_errors(path.parent):  # what can be wrong so far is wrong with the folder
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    part, opened = open_part(path)
     with disk_errors(path):
         try:
-            with os.fdopen(handle, "wb") as out:
+            with opened as out:
                 yield out
                 out.flush()
                 if lasting:
@@ -155,6 +156,21 @@ def replacing(path: Path, *, over: bool = True, lasting: bool = True) -> Iterato
             raise
         if lasting:
             sync_folder(path.parent)
+
+
+def open_part(path: Path) -> tuple[Path, BinaryIO]:
+    """Open a new hidden file beside a place, to be given its name when it is whole.
+
+    Returns:
+        Where it lies, and the open file.
+
+    Raises:
+        BeholderError: the disk is full, read-only or the folder is missing.
+    """
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+    with disk_errors(path.parent):  # what can be wrong so far is wrong with the folder
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    return part, os.fdopen(handle, "wb")
 
 
 def move_to_free(part: Path, path: Path) -> None:

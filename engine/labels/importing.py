@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.copying import MOST_FILES, CopyBatch
 from engine.errors import BeholderError, Message, UsageError
 from engine.events import Event, ItemFailed, Phase, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.labels.planning import ImportItem, ImportOptions, ImportPlan, plan_import
 from engine.labels.recent import remember_folder
 from engine.labels.scorebook import ScoreBook
-from engine.storage import AlreadyThere, content_hash, copy_file
+from engine.storage import AlreadyThere, content_hash
 from engine.workspace import Workspace
 
 __all__ = ["ImportItem", "ImportOptions", "ImportPlan", "ImportReport", "plan_import", "run_import"]
@@ -85,14 +86,16 @@ def run_import(
     try:
         for done, item in enumerate(sound, start=1):
             raise_if_stopped(should_stop)
-            failure = work.take(item)
-            if failure is not None:
-                skipped.append((item.source, failure))
-                yield ItemFailed(str(item.source), failure)
+            for lost, reason in work.take(item):
+                skipped.append((lost.source, reason))
+                yield ItemFailed(str(lost.source), reason)
             rate = done / max(time.monotonic() - started, 1e-6)
             yield Progress("copying", done, len(sound), rate, (len(sound) - done) / rate)
+        for lost, reason in work.settle():
+            skipped.append((lost.source, reason))
+            yield ItemFailed(str(lost.source), reason)
     finally:
-        work.flush()
+        work.save()
     scores = work.book.scores()
     scored = sum(name in scores for name in work.names)
     unscored = len(work.names) - scored
@@ -111,8 +114,11 @@ def _check_scores(plan: ImportPlan) -> None:
             )
 
 
+Failures = list[tuple[ImportItem, Message]]
+
+
 class _Work:
-    """An import under way: what was copied, and the scores that are not written yet."""
+    """An import under way: what was copied, what waits to be flushed with others, the scores that are not written."""
 
     def __init__(self, workspace: Workspace, book: ScoreBook, folder: Path) -> None:
         self.workspace = workspace
@@ -121,17 +127,57 @@ class _Work:
         self.imported = 0
         self.names: list[str] = []
         self.renamed: dict[str, str] = {}
+        self._copies = CopyBatch()
+        self._on_the_way: dict[str, tuple[str, ImportItem]] = {}  # the name without capitals → the name, the photo
+        self._waiting: list[ImportItem] = []  # those whose name, or twin, is on its way
         self._pending: dict[str, float] = {}
         self._typed: dict[str, float | None] = {}
 
-    def take(self, item: ImportItem) -> Message | None:
-        """Copy one photo if it is not there yet; return why it could not be read, or None."""
+    def take(self, item: ImportItem) -> Failures:
+        """Copy one photo if it is not there yet; return those that could not be read, with the reason."""
+        failed: Failures = []
+        if len(self._waiting) >= MOST_FILES:
+            failed += self.settle()
         try:
-            name, is_there = self._copied(item)
+            name, is_there = self._destination(item)
+            if name.casefold() in self._on_the_way:
+                self._waiting.append(item)
+            elif is_there:
+                self._took(item, name, is_there)
+            else:
+                self._copies.add(item.source, self.workspace.data / name)
+                self._on_the_way[name.casefold()] = (name, item)
         except BeholderError as error:
-            if error.message.values.get("path") == item.source:
-                return error.message  # the photo's own fault; a full disk goes on to the caller
-            raise
+            failed.append((item, _own_fault(error, item)))
+        if self._copies.is_full:
+            failed += self.settle()
+        self._flush(at_least=_BATCH)
+        return failed
+
+    def settle(self) -> Failures:
+        """Give the copies their names, flushed; then take those that waited for one. Return what `take` returns."""
+        failed: Failures = []
+        while self._on_the_way or self._waiting:
+            outcome, on_the_way = self._copies.finish(), list(self._on_the_way.values())
+            again, self._waiting = self._waiting, []
+            self._on_the_way.clear()
+            troubles: list[BeholderError] = []
+            for name, item in on_the_way:
+                trouble = outcome[self.workspace.data / name]
+                if trouble is None:
+                    self._took(item, name, False)
+                elif isinstance(trouble, AlreadyThere):
+                    again.append(item)  # another import took that name meanwhile
+                else:
+                    troubles.append(trouble)
+            if troubles:
+                raise troubles[0]
+            for item in again:
+                failed += self.take(item)
+        return failed
+
+    def _took(self, item: ImportItem, name: str, is_there: bool) -> None:
+        """Note a photo that lies in ``data/`` now."""
         self.names.append(name)
         if not is_there:
             self.imported += 1
@@ -141,21 +187,6 @@ class _Work:
             self._typed[name] = item.score
         elif item.score is not None:
             self._pending.setdefault(name, item.score)
-        if len(self._pending) + len(self._typed) >= _BATCH:
-            self.flush()
-        return None
-
-    def _copied(self, item: ImportItem) -> tuple[str, bool]:
-        """Return the photo's name in ``data/``, and whether it lay there before."""
-        while True:
-            name, is_there = self._destination(item)
-            if is_there:
-                return name, True
-            try:
-                copy_file(item.source, self.workspace.data / name)
-            except AlreadyThere:
-                continue  # another import took that name meanwhile
-            return name, False
 
     def _destination(self, item: ImportItem) -> tuple[str, bool]:
         """Return the name for a photo, and whether it lies there already: another import may run meanwhile."""
@@ -171,8 +202,17 @@ class _Work:
             name = f"{stem}_{number}{suffix}"
         return name, False
 
-    def flush(self) -> None:
-        """Write the waiting scores: those of photos that have none, and those that were typed."""
+    def save(self) -> None:
+        """Keep all that was copied so far, with its scores."""
+        try:
+            self.settle()
+        finally:
+            self._flush()
+
+    def _flush(self, at_least: int = 1) -> None:
+        """Write the waiting scores, if there are so many: those of photos that have none, and those that were typed."""
+        if len(self._pending) + len(self._typed) < at_least:
+            return
         present = self.book.scores()
         edits: dict[str, float | None] = {n: score for n, score in self._pending.items() if n not in present}
         edits |= {name: score for name, score in self._typed.items() if score != present.get(name)}
@@ -180,6 +220,13 @@ class _Work:
             self.book.set_many(edits, kind="import")
         self._pending.clear()
         self._typed.clear()
+
+
+def _own_fault(error: BeholderError, item: ImportItem) -> Message:
+    """Return why a photo can't be read; a full disk is no photo's fault and goes on to the caller."""
+    if error.message.values.get("path") != item.source:
+        raise error
+    return error.message
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections import deque
 from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from engine.storage import content_hash, disk_errors, safe_name
 from engine.workspace import Scale, Workspace, format_score
 
 State = Literal["new", "same", "bad"]
+_AHEAD = 16  # photos a thread that are looked at before they are asked for
 
 
 @dataclass(frozen=True)
@@ -241,12 +243,18 @@ def _inspect(
         verdict = _verdict(path)
         return path, verdict, parse_stars(path, star_scale) if star_scale is not None else None
 
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        found = pool.map(look, paths)
+    workers = min(4, os.cpu_count() or 1)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting: deque[Future[tuple[Path, Message | None, ParsedScore | None]]] = deque()
         try:
-            for one in found:
+            for path in paths:
+                waiting.append(pool.submit(look, path))
+                if len(waiting) > _AHEAD * workers:  # no more, or a hundred thousand photos wait in memory
+                    raise_if_stopped(should_stop)
+                    yield waiting.popleft().result()
+            while waiting:
                 raise_if_stopped(should_stop)
-                yield one
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -20,6 +20,7 @@ from engine.workspace import Workspace, format_score
 
 __all__ = ["Change", "Edit", "Entry", "Move", "ScoreBook"]
 
+_FEW = 1000  # names that are looked up one by one
 AT_ONCE = 1000  # up to here rewriting the file costs no more than flushing a line
 
 
@@ -253,8 +254,8 @@ class ScoreBook:
         return rounded
 
     def _check_known(self, names: list[str]) -> None:
-        if len(names) <= 1 and all(has_photo(self.workspace, name) for name in names):
-            return  # the keypress: no need to list ten thousand photos
+        if len(names) <= _FEW and all(has_photo(self.workspace, name) for name in names):
+            return  # a keypress, or a part of an import: no need to list a hundred thousand photos
         photos = frozenset(photo_names(self.workspace.data))
         missing = next((name for name in names if name not in photos), None)
         if missing is None:
