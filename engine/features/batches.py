@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import stat
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import BeholderError, Message
-from engine.features.cache import FileKey
+from engine.features.file_key import FileKey
 from engine.features.preprocess import FloatArray, Pixels
 from engine.storage import content_hash, disk_error
 
@@ -55,6 +55,7 @@ class Batch:
     found: dict[str, FloatArray | Message] = field(default_factory=dict)
     decoding: dict[str, Future[Pixels]] = field(default_factory=dict)
     looked_up: bool = False
+    begun_ns: int = field(default_factory=time.time_ns)
 
     def is_read(self) -> bool:
         """Say whether all contents are known, so that looking them up waits for nothing."""
@@ -123,9 +124,8 @@ def look_at(path: Path) -> Look | Message:
         return Message("No file can have this name.")
     if not stat.S_ISREG(state.st_mode):
         return Message("It is not a file.")  # to read a pipe would take for ever
-    key = os.fsencode(path.absolute()), state.st_size, state.st_mtime_ns
-    several = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns) if state.st_nlink > 1 else None
-    return Look(key, several)
+    key = FileKey.seen(path, state)
+    return Look(key, (state.st_dev, state.st_ino, *key[1:]) if state.st_nlink > 1 else None)
 
 
 def hash_of(path: Path) -> str | Message:

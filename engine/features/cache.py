@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,42 +17,45 @@ from numpy.typing import NDArray
 
 from engine.errors import Message
 from engine.events import Notice
-from engine.mounts import file_system_of, is_remote
+from engine.features.cache_file import LaterLayout, open_cache_file, open_to_read, version_of
+from engine.features.cache_writes import Waiting
+from engine.features.file_key import FileKey
 from engine.storage import disk_error
 
+__all__ = ["FeatureCache", "FileKey", "FloatArray"]
+
 FloatArray = NDArray[np.float32]
-FileKey = tuple[bytes, int, int]
 
 _CHUNK = 300
-_WAIT_SECONDS = 30.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS files (
-  path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, hash TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS features (
-  hash TEXT NOT NULL, fingerprint TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (hash, fingerprint));
-"""
+_STORED = np.dtype("<f4")
+_DAY_SECONDS = 86_400
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _NOT_FOR_US = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 
 
 class FeatureCache:
-    """The feature vectors of one workspace; a context manager.
+    """The feature vectors of one workspace; a context manager. All methods may be called in any thread.
 
-    It is only a cache: a damaged file is moved aside and built anew, and where nothing can be written the work
-    goes on without saving. `notices` says so.
+    What is put is found at once, and written with what else comes within a second, or by `flush` and `close`: a crash
+    loses what a second computed. It is only a cache: a damaged file is moved aside and built anew, and where nothing
+    can be written the work goes on without saving. `notices` says so.
 
     Args:
         path: the SQLite file.
+        clock: seconds since 1970.
 
     Raises:
         NeedMissing: the disk is full.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path.absolute()
         self.notices: list[Notice] = []
+        self._lock = threading.RLock()
+        self._waiting = Waiting(int(clock() // _DAY_SECONDS))
         self._writable = True
         self._base: sqlite3.Connection | None = None
+        self._knows_files = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -68,10 +73,16 @@ class FeatureCache:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the cache is empty and saves nothing from then on."""
-        if self._base is not None:
-            self._base.close()
-            self._base = None
+        """Write what waits and close the file; the cache is empty and saves nothing from then on.
+
+        Raises:
+            NeedMissing: the disk is full.
+        """
+        with self._lock:
+            try:
+                self.flush()
+            finally:
+                self._shut()
 
     @property
     def writable(self) -> bool:
@@ -84,16 +95,37 @@ class FeatureCache:
         return said
 
     def hashes(self, files: Iterable[FileKey]) -> dict[FileKey, str]:
-        """Return the content hashes that are known: (path, size in bytes, mtime in ns) → hash."""
-        wanted = {path: (path, size, mtime) for path, size, mtime in files}
-        rows = self._select("SELECT path, size, mtime_ns, hash FROM files WHERE path IN ({})", [*wanted], ())
-        return {(path, size, mtime): found for path, size, mtime, found in rows if wanted[path] == (path, size, mtime)}
+        """Return the content hashes that are known of files which did not change since."""
+        wanted = {key.path: key for key in files}
+        with self._lock:
+            rows: list[tuple[Any, ...]] = []
+            if self._knows_files:
+                rows = self._select(
+                    "SELECT path, size, mtime_ns, ctime_ns, hash, seen FROM files WHERE path IN ({})", [*wanted], ()
+                )
+            found: dict[FileKey, str] = {}
+            for path, size, mtime_ns, ctime_ns, content, seen in rows:
+                key = wanted[path]
+                if key == (path, size, mtime_ns, ctime_ns):
+                    found[key] = content
+                    if seen < self._waiting.day:
+                        self._waiting.seen.append(path)
+            if self._waiting.hashes:
+                found.update(self._waiting.settled(wanted.values()))
+            self._write_soon()
+        return found
 
-    def put_hashes(self, hashes: Mapping[FileKey, str]) -> None:
-        """Remember content hashes."""
-        self._write(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", [(*key, value) for key, value in hashes.items()]
-        )
+    def put_hashes(self, hashes: Mapping[FileKey, str], looked_ns: int) -> None:
+        """Remember content hashes.
+
+        Args:
+            hashes: of files, by what they were before they were read.
+            looked_ns: a moment before the first of them was looked at, ns since 1970. A file that was changed so short
+                a time before it that a further change might not show is read again the next time.
+        """
+        with self._lock:
+            self._waiting.hashes.update({key: (value, key.is_settled(looked_ns)) for key, value in hashes.items()})
+            self._write_soon()
 
     def get_many(self, hashes: Iterable[str], fingerprint: str, width: int) -> dict[str, FloatArray]:
         """Return the vectors that are known.
@@ -104,36 +136,86 @@ class FeatureCache:
             width: length of a vector; a stored one of another length is left out.
 
         Returns:
-            hash → (width,) float32.
+            hash → (width,) float32, which can't be written to.
         """
-        rows = self._select(
-            "SELECT hash, vector FROM features WHERE hash IN ({}) AND fingerprint = ?",
-            list(dict.fromkeys(hashes)),
-            (fingerprint,),
-        )
-        return {key: np.frombuffer(blob, np.dtype("<f4")).copy() for key, blob in rows if len(blob) == width * 4}
+        wanted = dict.fromkeys(hashes)
+        with self._lock:
+            waiting = self._waiting.vectors_of(fingerprint, wanted)
+            # vectors lie in the order in which they were computed, and are read in it
+            rows = self._select(
+                "SELECT hash, vector FROM features WHERE rowid IN "
+                "(SELECT rowid FROM features WHERE hash IN ({}) AND fingerprint = ?)",
+                [key for key in wanted if key not in waiting] if waiting else list(wanted),
+                (fingerprint,),
+            )
+        found = {key: np.frombuffer(blob, _STORED) for key, blob in rows if len(blob) == width * 4}
+        found.update({key: np.frombuffer(blob, _STORED) for key, blob in waiting.items() if len(blob) == width * 4})
+        return found
 
     def known(self, hashes: Iterable[str], fingerprint: str) -> set[str]:
         """Return those of the content hashes that have a vector; none is read."""
-        rows = self._select(
-            "SELECT hash FROM features WHERE hash IN ({}) AND fingerprint = ?",
-            list(dict.fromkeys(hashes)),
-            (fingerprint,),
-        )
-        return {key for (key,) in rows}
+        wanted = dict.fromkeys(hashes)
+        with self._lock:
+            rows = self._select(
+                "SELECT hash FROM features WHERE hash IN ({}) AND fingerprint = ?", list(wanted), (fingerprint,)
+            )
+            return {key for (key,) in rows} | self._waiting.vectors_of(fingerprint, wanted).keys()
 
     def put_many(self, vectors: Mapping[str, FloatArray], fingerprint: str) -> None:
-        """Save vectors; they are on disk when this returns.
+        """Save vectors, within a second.
+
+        Args:
+            vectors: content hash → (D,) float32.
+            fingerprint: of backbone, weights and preprocessing.
 
         Raises:
             NeedMissing: the disk is full.
         """
-        rows = [(key, fingerprint, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
-        self._write("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
+        with self._lock:
+            for key, vector in vectors.items():
+                self._waiting.vectors[key, fingerprint] = vector.astype(_STORED, copy=False).tobytes()
+            self._write_soon()
+
+    def note_network(self, fingerprint: str, backbone: str, weights: str) -> None:
+        """Remember what a fingerprint stands for, and that it was used today.
+
+        Args:
+            fingerprint: of backbone, weights and preprocessing.
+            backbone: the network's name. weights: their SHA-256, or ``random-<seed>``.
+        """
+        with self._lock:
+            used = self._select(
+                "SELECT used FROM networks WHERE fingerprint IN ({})" if self._knows_files else "", [fingerprint], ()
+            )
+            if not used or used[0][0] < self._waiting.day:
+                self._waiting.networks[fingerprint] = backbone, weights
+
+    def count(self, hits: int, misses: int) -> None:
+        """Count photos whose vector was here and those whose vector had to be computed; a diagnosis shows them."""
+        with self._lock:
+            self._waiting.count(hits, misses)
+
+    def flush(self) -> None:
+        """Write what waits; it is on disk when this returns.
+
+        Raises:
+            NeedMissing: the disk is full.
+        """
+        with self._lock:
+            waiting, self._waiting = self._waiting, self._waiting.emptied(time.monotonic())
+            with self._guarded():
+                if waiting and self._base is not None and self._writable:
+                    waiting.write(self._base)
+
+    def _write_soon(self) -> None:
+        if not self._writable:
+            self._waiting = self._waiting.emptied(time.monotonic())
+        elif self._waiting.is_due(time.monotonic()):
+            self.flush()
 
     def _select(self, query: str, keys: Sequence[str | bytes], more: tuple[str, ...]) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
-        for at in range(0, len(keys), _CHUNK):
+        for at in range(0, len(keys) if query else 0, _CHUNK):
             chunk = keys[at : at + _CHUNK]
             text = query.format(",".join("?" * len(chunk)))
             with self._guarded():
@@ -141,31 +223,26 @@ class FeatureCache:
                     found += self._base.execute(text, (*chunk, *more)).fetchall()
         return found
 
-    def _write(self, query: str, rows: Sequence[tuple[str | int | bytes, ...]]) -> None:
-        with self._guarded():
-            if rows and self._base is not None and self._writable:
-                with self._base:
-                    self._base.executemany(query, rows)
-
     def _open(self) -> None:
-        base = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, check_same_thread=False)
-        self._base = base
-        remote = is_remote(file_system_of(self.path.resolve()))  # where SQLite's WAL is not safe
-        try:
-            base.execute("PRAGMA journal_mode = " + ("DELETE" if remote else "WAL"))
-        except sqlite3.OperationalError as error:
-            # Another process is at it, and sqlite doesn't wait here; the mode is kept in the file.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-        # Losing the last vectors in a power cut costs a second; syncing after each batch costs more.
-        base.execute("PRAGMA synchronous = NORMAL")
-        base.executescript(_SCHEMA)
+        self._base = open_cache_file(self.path)
+        self._knows_files = True
+
+    def _shut(self) -> None:
+        if self._base is not None:
+            self._base.close()
+            self._base = None
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
         """Survive what may happen to a cache's file; only a full disk is worth stopping for."""
         try:
             yield
+        except LaterLayout:
+            self._shut()
+            self._writable = False
+            self._say(
+                "The feature cache {path} was made by a later version of beholder: work goes on without it, unsaved."
+            )
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code == sqlite3.SQLITE_FULL:
@@ -176,7 +253,7 @@ class FeatureCache:
                 self._do_without_saving(str(error), readable=code in _NOT_FOR_US)
 
     def _rebuild(self) -> None:
-        self.close()
+        self._shut()
         try:
             self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
             for ending in ("-wal", "-shm"):
@@ -185,41 +262,17 @@ class FeatureCache:
         except (OSError, sqlite3.Error) as error:
             self._do_without_saving(str(error))
             return
-        self.notices.append(
-            Notice(
-                Message(
-                    "The feature cache {path} was damaged; it was set aside and is being built anew.",
-                    {"path": str(self.path)},
-                )
-            )
-        )
+        self._say("The feature cache {path} was damaged; it was set aside and is being built anew.")
 
     def _do_without_saving(self, cause: str, *, readable: bool = False) -> None:
         """Go on with what can be read, and say once that nothing is kept."""
-        self.close()
+        self._shut()
         if self._writable:
             self._writable = False
-            self.notices.append(
-                Notice(
-                    Message(
-                        "The feature cache {path} can't be written ({cause}): the work goes on unsaved.",
-                        {"path": str(self.path), "cause": cause},
-                    )
-                )
-            )
+            self._say("The feature cache {path} can't be written ({cause}): the work goes on unsaved.", cause=cause)
         if readable:
-            self._base = self._reader()
+            self._base = open_to_read(self.path)
+            self._knows_files = self._base is not None and version_of(self._base) > 0
 
-    def _reader(self) -> sqlite3.Connection | None:
-        # Without "immutable" even reading wants to make files beside it.
-        address = f"{self.path.as_uri()}?mode=ro&immutable=1"
-        try:
-            reader = sqlite3.connect(address, uri=True, check_same_thread=False)
-        except sqlite3.Error:
-            return None
-        try:
-            reader.execute("SELECT 1 FROM features LIMIT 1").fetchone()
-        except sqlite3.Error:
-            reader.close()
-            return None
-        return reader
+    def _say(self, template: str, **values: str) -> None:
+        self.notices.append(Notice(Message(template, {"path": str(self.path), **values})))

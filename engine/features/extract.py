@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +16,9 @@ from engine.errors import Message
 from engine.events import Notice, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.features.backbones import Backbone, fingerprint, get_backbone
 from engine.features.batches import BATCH, Batch, Embedded, Look, decoded, hash_of, look_at
-from engine.features.cache import FeatureCache, FileKey
-from engine.features.preprocess import Pixels, load_pixels
+from engine.features.cache import FeatureCache
+from engine.features.file_key import FileKey
+from engine.features.preprocess import FloatArray, Pixels, load_pixels
 from engine.features.runtime import Runtime, open_runtime
 
 __all__ = ["BATCH", "Embedded", "Embedder", "embed", "embed_with"]
@@ -112,6 +113,8 @@ class Embedder:
         self.cache = cache
         self.weights = self.backbone.find_weights(weights)
         self.fingerprint = fingerprint(self.backbone, self.weights.digest)
+        if cache is not None:
+            cache.note_network(self.fingerprint, self.backbone.name, self.weights.digest)
         self._runtime: Runtime | None = None
         self._size = BATCH
         self._links: dict[tuple[int, ...], str] = {}
@@ -166,16 +169,29 @@ class Embedder:
             NeedMissing: the disk is full. DamagedFile: the weights are not this network's.
             Interrupted: `should_stop` said so.
         """
-        source = iter(photos)
+        try:
+            yield from self._batches(iter(photos), should_stop)
+        finally:
+            if self.cache is not None:
+                self.cache.flush()
+
+    def _batches(
+        self, source: Iterator[Path | Embedded | None], should_stop: StopCheck
+    ) -> Iterator[Notice | list[Embedded]]:
         raise_if_stopped(should_stop)
         batch = self._next_batch(source)
+        before: Mapping[str, FloatArray | Message] = {}
         while batch is not None:
             raise_if_stopped(should_stop)
             ahead = self._next_batch(source)
             self._look_up(batch)
             for part in batch.parts():
                 raise_if_stopped(should_stop)
-                missing = {key: path for key, path in part.missing() if key not in batch.found}
+                missing = dict(part.missing())
+                # a copy of what the batch before this one computed after this one was looked up
+                copies = {key: before[key] for key in missing if key in before}
+                batch.found.update(copies)
+                missing = {key: path for key, path in missing.items() if key not in copies}
                 if missing:
                     runtime = yield from self.runtime()
                     self._compute(batch, missing, runtime, ahead)
@@ -183,7 +199,7 @@ class Embedder:
                     yield from self.cache.take_notices()
                 if done := batch.embedded(part):
                     yield done
-            batch = ahead
+            before, batch = batch.found, ahead
 
     def _next_batch(self, source: Iterator[Path | Embedded | None]) -> Batch | None:
         """Take further photos and begin to read them; None at the end, an empty batch in a pause."""
@@ -224,14 +240,20 @@ class Embedder:
             batch.hashes[look.key] = known
         return known
 
-    def _look_up(self, batch: Batch) -> None:
-        """Take what is known of a batch's photos, and begin to decode the others; again does no harm."""
+    def _look_up(self, batch: Batch, computing: Container[str] = ()) -> None:
+        """Take what is known of a batch's photos, and begin to decode the others; again does no harm.
+
+        Args:
+            batch: the photos.
+            computing: contents that are computed at this moment, and need not be decoded again.
+        """
         if batch.looked_up:
             return
         batch.looked_up = True
         read = {key: future.result() for key, future in batch.reading.items()}
         if self.cache is not None and read:
-            self.cache.put_hashes({key: value for key, value in read.items() if isinstance(value, str)})
+            known = {key: value for key, value in read.items() if isinstance(value, str)}
+            self.cache.put_hashes(known, batch.begun_ns)
         batch.hashes.update(read)
         batch.hashes.update({key: read[same] for key, same in batch.links.items()})
         for look in batch.looks:
@@ -244,10 +266,12 @@ class Embedder:
         wanted = [value for value in batch.hashes.values() if isinstance(value, str)]
         if self.cache is not None and wanted:
             batch.found.update(self.cache.get_many(wanted, self.fingerprint, self.backbone.width))
+            hits = sum(value in batch.found for value in wanted)
+            self.cache.count(hits, len(wanted) - hits)
         parts = batch.parts()
         self._size = BATCH if len(parts) > 1 or any(True for part in parts for _ in part.missing()) else _CACHED_BATCH
         if parts:
-            self._decode(batch, dict(parts[0].missing()))
+            self._decode(batch, {key: path for key, path in parts[0].missing() if key not in computing})
 
     def _decode(self, batch: Batch, photos: dict[str, Path]) -> None:
         for key, path in photos.items():
@@ -261,7 +285,7 @@ class Embedder:
             for key in missing:
                 picture = decoded(batch.decoding.pop(key))
                 if ahead is not None and ahead.is_read():
-                    self._look_up(ahead)  # so that its photos are decoded while the network works
+                    self._look_up(ahead, missing)  # so that its photos are decoded while the network works
                 if isinstance(picture, Message):
                     batch.found[key] = picture
                 else:
@@ -275,6 +299,8 @@ class Embedder:
             raise
         good = {key: vector for key, vector in vectors.items() if np.isfinite(vector).all()}
         if self.cache is not None:
-            self.cache.put_many(good, self.fingerprint)
+            # not of a photo that was replaced between the reading of its content and its decoding
+            same = {key for key in good if (now := FileKey.of(missing[key])) and batch.hashes.get(now) == key}
+            self.cache.put_many({key: vector for key, vector in good.items() if key in same}, self.fingerprint)
         strange = Message("The network's output for it is not a number.")
         batch.found.update({**dict.fromkeys(vectors, strange), **good})

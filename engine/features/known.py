@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from engine.features.cache import FeatureCache, FileKey
+from engine.features.cache import FeatureCache
+from engine.features.file_key import FileKey
 from engine.features.preprocess import FloatArray
 
 _CHUNK = 256  # photos whose vectors are in memory at once
@@ -25,7 +24,7 @@ def known_photos(cache: FeatureCache, fingerprint: str, photos: Sequence[Path]) 
         fingerprint: of backbone, weights and preprocessing.
         photos: the files; one that is gone or touched since is left out.
     """
-    keys = {path: key for path in photos if (key := _key(path)) is not None}
+    keys = {path: key for path in photos if (key := FileKey.of(path)) is not None}
     hashes = cache.hashes(keys.values())
     there = cache.known(hashes.values(), fingerprint)
     return {path: content for path, key in keys.items() if (content := hashes.get(key, "")) in there}
@@ -52,13 +51,3 @@ def known_vectors(
         there = [path for path in chunk if photos[path] in found]
         if there:
             yield there, np.stack([found[photos[path]] for path in there])
-
-
-def _key(path: Path) -> FileKey | None:
-    try:
-        state = os.stat(path)  # noqa: PTH116 - asked for thousands of photos
-    except (OSError, ValueError):
-        return None
-    if not stat.S_ISREG(state.st_mode):
-        return None
-    return os.fsencode(path.absolute()), state.st_size, state.st_mtime_ns

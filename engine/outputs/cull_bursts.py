@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -114,7 +113,7 @@ def _vectors(
     Args:
         read_unknown: read the content of photos that the cache knows under another name, such as moved ones.
     """
-    keys = [_key(photo) for photo in photos]
+    keys = [FileKey.of(photo) for photo in photos]
     hashes = cache.hashes(key for key in keys if key is not None)
     contents = [hashes.get(key, "") if key is not None else "" for key in keys]
     if read_unknown:
@@ -125,14 +124,6 @@ def _vectors(
         if content in vectors:
             found[row] = vectors[content]
     return found
-
-
-def _key(photo: Path) -> FileKey | None:
-    try:
-        state = photo.stat()
-    except OSError:
-        return None
-    return os.fsencode(photo.absolute()), state.st_size, state.st_mtime_ns
 
 
 def _content(photo: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -147,22 +148,20 @@ def _by_content(workspace: Workspace, cache: FeatureCache, names: Sequence[str])
     The cache knows the hashes by path: those of a workspace that was moved are computed anew, up to `_READ_ANEW` bytes
     at a time, and remembered.
     """
+    looked = time.time_ns()
     keys: dict[FileKey, str] = {}
     folder = os.fsencode(workspace.data.absolute())
     for name in names:
-        path = os.path.join(folder, os.fsencode(name))  # noqa: PTH118 - ten thousand times
-        try:
-            status = os.stat(path)  # noqa: PTH116
-        except OSError:
-            continue  # gone meanwhile
-        keys[path, status.st_size, status.st_mtime_ns] = name
+        key = FileKey.of(os.path.join(folder, os.fsencode(name)))  # noqa: PTH118 - ten thousand times
+        if key is not None:  # else it is gone meanwhile
+            keys[key] = name
     known = cache.hashes(keys)
     room, fresh = _READ_ANEW, dict[FileKey, str]()
     for key in keys:
-        if key not in known and (room := room - key[1]) >= 0:
+        if key not in known and (room := room - key.size) >= 0:
             with contextlib.suppress(BeholderError):  # a photo that can't be read is no neighbour
-                fresh[key] = content_hash(Path(os.fsdecode(key[0])))
-    cache.put_hashes(fresh)
+                fresh[key] = content_hash(Path(os.fsdecode(key.path)))
+    cache.put_hashes(fresh, looked)
     found: dict[str, str] = {}
     for key, name in keys.items():
         if (content := known.get(key) or fresh.get(key)) is not None:

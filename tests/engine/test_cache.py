@@ -14,9 +14,12 @@ import pytest
 
 from engine.errors import NeedMissing
 from engine.features.cache import FeatureCache
+from engine.features.file_key import FileKey
 from engine.mounts import file_system_of, is_remote
 
 WIDTH = 8
+NOW = 1_700_000_000_123_456_789  # ns since 1970
+SETTLED = NOW - 60_000_000_000
 
 
 def vector(seed: int) -> np.ndarray:
@@ -36,14 +39,19 @@ def test_vectors_come_back_bit_by_bit_and_only_under_their_fingerprint(tmp_path:
         assert cache.take_notices() == []
 
 
-def test_a_file_s_hash_holds_as_long_as_size_and_time_do(tmp_path: Path) -> None:
-    name = os.fsencode("/a/\udcff 照片.jpg")
+def test_a_file_s_hash_holds_as_long_as_size_and_times_do(tmp_path: Path) -> None:
+    key = FileKey(os.fsencode("/a/\udcff 照片.jpg"), 10, 99, SETTLED)
     with FeatureCache(tmp_path / "features.sqlite") as cache:
-        cache.put_hashes({(name, 10, 99): "aa"})
-        assert cache.hashes([(name, 10, 99)]) == {(name, 10, 99): "aa"}
-        assert cache.hashes([(name, 11, 99), (b"/b", 10, 99)]) == {}
-        cache.put_hashes({(name, 11, 100): "bb"})
-        assert cache.hashes([(name, 11, 100)]) == {(name, 11, 100): "bb"}
+        cache.put_hashes({key: "aa"}, NOW)
+        assert cache.hashes([key]) == {key: "aa"}  # while it waits to be written,
+        cache.flush()
+        assert cache.hashes([key]) == {key: "aa"}  # and afterwards
+        others = [key._replace(size=11), key._replace(mtime_ns=98), key._replace(ctime_ns=SETTLED + 1)]
+        assert [cache.hashes([other]) for other in (*others, key._replace(path=b"/b"))] == [{}] * 4
+        cache.put_hashes({others[2]: "bb"}, NOW)
+        assert cache.hashes([others[2]]) == {others[2]: "bb"}
+        cache.flush()
+        assert cache.hashes([key]) == {}
 
 
 @pytest.mark.parametrize("damage", [b"this is no database at all" * 100, b""])
@@ -118,7 +126,8 @@ def test_a_full_disk_says_so(tmp_path: Path) -> None:
         assert base is not None
         base.execute(f"PRAGMA max_page_count = {base.execute('PRAGMA page_count').fetchone()[0]}")
         with pytest.raises(NeedMissing, match="disk is full"):
-            cache.put_many({f"{number:064x}": vector(number) for number in range(500)}, "f")
+            cache.put_many({f"{number:064x}": vector(number) for number in range(5000)}, "f")
+            cache.flush()
 
 
 def test_several_processes_write_at_once(tmp_path: Path) -> None:

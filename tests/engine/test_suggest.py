@@ -11,6 +11,7 @@ import pytest
 from engine.errors import Interrupted
 from engine.events import ItemFailed, Notice
 from engine.features.cache import FeatureCache
+from engine.features.file_key import FileKey
 from engine.features.known import known_photos, known_vectors
 from engine.labels.scorebook import ScoreBook
 from engine.models.bundle import find_bundle
@@ -155,13 +156,9 @@ def test_known_vectors_are_found_by_the_file_as_it_is(tmp_path: Path) -> None:
     photos = [draw_photo(tmp_path / f"{name}.png", 1, 0.5) for name in "abc"]
     vectors = {digit * 64: np.full(4, float(digit), np.float32) for digit in "12"}
     with FeatureCache(tmp_path / "features.sqlite") as cache:
-        states = [photo.stat() for photo in photos]
-        cache.put_hashes(
-            {
-                (str(photo).encode(), state.st_size, state.st_mtime_ns): digit * 64
-                for photo, state, digit in zip(photos, states, "123", strict=True)
-            }
-        )
+        keys = [key for photo in photos if (key := FileKey.of(photo))]
+        later = max(key.ctime_ns for key in keys) + 10**10
+        cache.put_hashes({key: digit * 64 for key, digit in zip(keys, "123", strict=True)}, later)
         cache.put_many(vectors, "print")
         assert known_photos(cache, "print", photos) == {photos[0]: "1" * 64, photos[1]: "2" * 64}
         assert known_photos(cache, "other", photos) == {}
