@@ -170,6 +170,15 @@ class Uncertain(Protocol):
         ...
 
 
+@runtime_checkable
+class Settled(Protocol):
+    """A scorer that, once fitted, can learn other photos of the album without choosing anything anew."""
+
+    def again(self, data: TrainingSet) -> Scorer:
+        """Return a scorer with this one's settings, fitted on `data`; far cheaper than a fit that chooses them."""
+        ...
+
+
 class OnFeatures:
     """A family that takes the backbone's feature vectors as they are."""
 

@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import Event, StopCheck, raise_if_stopped
+from engine.events import Event, raise_if_stopped
 from engine.models.arrays import load_shaped, save_arrays
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.folds import Index
-from engine.models.kernels import Matrix, median_distance, squared_distances
+from engine.models.gp_kernel import Kernel, best_kernel
+from engine.models.kernels import Matrix
 from engine.models.label_curve import label_curve
-from engine.models.scaling import WEIGHTINGS, standardisers
+from engine.models.products import Weighted, weighted
+from engine.models.scaling import WEIGHTINGS, asked_weightings
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
 
-KERNELS = ("rbf+linear", "rbf", "linear")
-_START = np.log([0.7, 1.0, 0.5, 0.7])  # amplitude, length, slope, noise
-_LOW, _HIGH = np.log([0.02, 0.2, 0.02, 0.1]), np.log([5.0, 10.0, 5.0, 2.0])
-_DOUBT = 1.0  # deviation of the log-normal prior on each of them: a handful of scores must not decide everything
-_ROUNDS = 40
 _FOR_SETTINGS = 600  # photos whose scores decide on the kernel; each step costs their cube
 _MOST = 3000  # photos that are remembered; the model's file grows with their square
 _CHUNK = 2048
 _FILE = "gp.safetensors"
 _RECIPE, _ALONE = Recipe("gp"), FitControl()
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """How much two photos' scores have in common, in variances of the scores.
-
-    Args:
-        amplitude: deviation of the part that likeness explains. length: its reach, in median distances.
-        slope: deviation of the linear part. noise: deviation of what no feature explains.
-        scales: median squared distance and mean squared length of the rows.
-    """
-
-    amplitude: float
-    length: float
-    slope: float
-    noise: float
-    scales: tuple[float, float]
-
-    def between(self, left: Matrix, right: Matrix) -> Matrix:
-        """Return the (N, M) covariances, without the noise, of (N, D) and (M, D) standardised rows."""
-        reach = 2 * self.length**2 * self.scales[0]
-        alike: Matrix = self.amplitude**2 * np.exp(-squared_distances(left, right) / reach)
-        return alike + self.slope**2 / self.scales[1] * (left @ right.T)
-
-    def variance(self, rows: Matrix) -> Scores:
-        """Return the (N,) variances, without the noise, of (N, D) rows nothing is known of."""
-        own: Scores = self.amplitude**2 + self.slope**2 / self.scales[1] * (rows**2).sum(axis=1)
-        return own
 
 
 class GaussianProcess(OnFeatures):
@@ -84,21 +52,20 @@ class GaussianProcess(OnFeatures):
     ) -> Iterator[Event]:
         """Find the kernel's settings, show the learning curve with them, fit on all; see `Scorer.fit`."""
         raise_if_stopped(control.should_stop)
-        order = np.random.default_rng(data.seed).permutation(data.scores.size)
-        kept = np.sort(order[:_MOST])
-        scores = data.scores[kept]
-        self._mean, self._spread = float(scores.mean()), max(float(scores.std()), 1e-9)
-        target = (scores - self._mean) / self._spread
-        few = np.sort(np.random.default_rng(data.seed).permutation(kept.size)[:_FOR_SETTINGS])
+        data = _remembered(data)
+        self._set_unit(data.scores)
+        target = self._in_unit(data.scores)
+        few = np.sort(np.random.default_rng(data.seed).permutation(target.size)[:_FOR_SETTINGS])
         tried = []
-        for weighting, standardiser in standardisers(data, self._weighting).items():
-            rows = standardiser.apply(data.features[kept])
-            kernel, cost = _best_kernel(rows[few], target[few], self._parts, control.should_stop)
-            tried.append((cost, weighting, standardiser, rows, kernel))
-        _, self._weighting, standardiser, rows, self._kernel = min(tried, key=lambda each: each[0])
+        for weighting in asked_weightings(self._weighting):
+            known = weighted(data, weighting)
+            kernel, cost = best_kernel(known.only(few), target[few], self._parts, control.should_stop)
+            tried.append((cost, known, kernel))
+        _, chosen, self._kernel = min(tried, key=lambda each: each[0])
+        self._weighting = chosen.weighting
         if validation is not None and validation.scores.size:
-            within = self._kernel.between(rows, rows)
-            across = self._kernel.between(standardiser.apply(validation.features), rows)
+            within = self._kernel.of(chosen.squared, chosen.inner)
+            across = self._kernel.between(weighted(validation, self._weighting).rows, chosen.rows)
 
             def refit(draw: Index) -> tuple[Scores, Scores]:
                 known = within[np.ix_(draw, draw)]
@@ -107,13 +74,34 @@ class GaussianProcess(OnFeatures):
                 guesses = known @ alpha + middle, across[:, draw] @ alpha + middle
                 return guesses[0] * self._spread + self._mean, guesses[1] * self._spread + self._mean
 
-            yield from label_curve(scores, validation.scores, refit, data.seed, control)
+            yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
         raise_if_stopped(control.should_stop)
-        covariance = self._kernel.between(rows, rows) + self._kernel.noise**2 * np.eye(kept.size)
-        self._whitening = np.linalg.inv(np.linalg.cholesky(covariance))
-        self._alpha = self._whitening.T @ (self._whitening @ target)
+        self._solve(chosen)
+
+    def again(self, data: TrainingSet) -> GaussianProcess:
+        """Return a scorer with this one's settings, fitted on other photos; see `Settled.again`."""
+        other = GaussianProcess()
+        other._parts, other._weighting, other._kernel = self._parts, self._weighting, self._kernel
+        data = _remembered(data)
+        other._set_unit(data.scores)
+        other._solve(weighted(data, self._weighting))
+        return other
+
+    def _set_unit(self, scores: Scores) -> None:
+        self._mean, self._spread = float(scores.mean()), max(float(scores.std()), 1e-9)
+
+    def _in_unit(self, scores: Scores) -> Scores:
+        return (scores - self._mean) / self._spread
+
+    def _solve(self, known: Weighted) -> None:
+        from scipy.linalg.lapack import dtrtri
+
+        covariance = self._kernel.of(known.squared, known.inner)
+        covariance[np.diag_indices_from(covariance)] += self._kernel.noise**2
+        self._whitening = np.ascontiguousarray(dtrtri(np.linalg.cholesky(covariance), lower=1)[0])
+        self._alpha = self._whitening.T @ (self._whitening @ self._in_unit(known.data.scores))
         # standardised features come out of float32: nothing is lost
-        self._standardiser, self._rows = standardiser, rows.astype(np.float32)
+        self._standardiser, self._rows = known.standardiser, known.rows.astype(np.float32)
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features; numpy alone."""
@@ -183,50 +171,9 @@ class GaussianProcess(OnFeatures):
         return model
 
 
-def _best_kernel(rows: Matrix, target: Scores, parts: str, should_stop: StopCheck) -> tuple[Kernel, float]:
-    """Return the kernel with the highest marginal likelihood under its prior, and the negative logarithm of that.
-
-    See Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006, section 5.4.1.
-    """
-    from scipy.optimize import minimize
-
-    squared, inner = squared_distances(rows, rows), rows @ rows.T
-    scales = (median_distance(squared), max(float(np.trace(inner)) / target.size, 1e-9))
-    squared, inner = squared / scales[0], inner / scales[1]
-    free = np.array(["rbf" in parts, "rbf" in parts, "linear" in parts, True])
-    identity = np.eye(target.size)
-
-    def all_of(point: Scores) -> Scores:
-        full = np.array([-np.inf, 0.0, -np.inf, 0.0])  # a part that is left out has no amplitude
-        full[free] = point
-        return full
-
-    def cost(point: Scores) -> tuple[float, Scores]:
-        """Return the negative log posterior and its gradient."""
-        raise_if_stopped(should_stop)
-        amplitude, length, slope, noise = np.exp(all_of(point))
-        alike = amplitude**2 * np.exp(-squared / (2 * length**2))
-        line = slope**2 * inner
-        root = np.linalg.cholesky(alike + line + noise**2 * identity)
-        whitening = np.linalg.solve(root, identity)
-        precision = whitening.T @ whitening
-        alpha = precision @ target
-        pull = precision - np.outer(alpha, alpha)
-        slopes = np.array(
-            [
-                float((pull * alike).sum()),
-                float((pull * alike * squared).sum()) / (2 * length**2),
-                float((pull * line).sum()),
-                noise**2 * float(np.trace(pull)),
-            ]
-        )
-        away = (point - _START[free]) / _DOUBT
-        value = 0.5 * float(target @ alpha) + float(np.log(np.diag(root)).sum()) + 0.5 * float(away @ away)
-        return value, slopes[free] + away / _DOUBT
-
-    bounds = list(zip(_LOW[free], _HIGH[free], strict=True))
-    found = minimize(
-        cost, _START[free], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ROUNDS, "ftol": 1e-6}
-    )
-    amplitude, length, slope, noise = (float(value) for value in np.exp(all_of(np.asarray(found.x))))
-    return Kernel(amplitude, length, slope, noise, scales), float(found.fun)
+def _remembered(data: TrainingSet) -> TrainingSet:
+    """Return the set, or of a large one as many photos, drawn by chance, as are remembered."""
+    if data.scores.size <= _MOST:
+        return data
+    order = np.random.default_rng(data.seed).permutation(data.scores.size)
+    return data.subset(np.sort(order[:_MOST]))

@@ -21,7 +21,7 @@ from engine.models.scaling import make_standardiser
 from engine.models.standardise import Standardiser
 
 MOST_KEPT = 3000
-"""Scored photos up to which the products of all pairs are kept: 72 MB for each weighting. More are computed each time."""
+"""Scored photos up to which the products of all pairs are kept, 72 MB a weighting; of more they are computed anew."""
 
 
 class Products:
@@ -40,7 +40,7 @@ class Products:
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
-        return self._features.shape[0]
+        return len(self._features)
 
     def are_of(self, data: TrainingSet) -> bool:
         """Say whether a set's features are standardised over this very album."""
@@ -136,7 +136,7 @@ def shared(data: TrainingSet) -> TrainingSet:
 
 
 def weighted(data: TrainingSet, weighting: str) -> Weighted:
-    """Return a set under a weighting, ``block`` or ``variance``; its products come from the album's where it has any."""
+    """Return a set under a weighting, ``block`` or ``variance``; its products come from its album, where it has one."""
     known = shared(data)
     assert known.part is not None
     return Weighted(known, known.part, weighting)

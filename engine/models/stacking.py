@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,11 +12,23 @@ import numpy as np
 
 from engine.events import CurvePoint, Event, exhaust, raise_if_stopped
 from engine.models.arrays import load_shaped, save_arrays
-from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scorer, Scores, Setting, TrainingSet
+from engine.models.base import (
+    Features,
+    FitControl,
+    OnFeatures,
+    Recipe,
+    Scorer,
+    Scores,
+    Setting,
+    Settled,
+    TrainingSet,
+)
 from engine.models.catalog import make_scorer, scorer_class
+from engine.models.crew import Crew
 from engine.models.damaged import damaged_model
 from engine.models.folds import deal_folds
 from engine.models.kernels import Matrix
+from engine.models.products import shared
 from engine.models.settings import settings
 
 # Each kind of model once, so that their errors differ: taste, the straight line, likeness to neighbours with and
@@ -38,7 +52,8 @@ class Stacking(OnFeatures):
     """A weighted sum of the families in `BASES`; a `Scorer`.
 
     The weights, none below 0, come from out-of-fold predictions by grouped folds (Wolpert 1992; Breiman 1996) and are
-    drawn towards the plain mean of all, more so the fewer scores there are to tell the families apart.
+    drawn towards the plain mean of all, more so the fewer scores there are to tell the families apart. A family chooses
+    its few settings once, from all photos, and not anew in each fold.
     """
 
     name: ClassVar[str] = "stacking"
@@ -53,36 +68,44 @@ class Stacking(OnFeatures):
     def fit(
         self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
     ) -> Iterator[Event]:
-        """Weigh the families fold by fold, a curve point each, then fit those that are heard; see `Scorer.fit`.
+        """Fit the families, then weigh them fold by fold, a curve point each; see `Scorer.fit`.
 
         The curve shows the weighted sum's error on the photos whose out-of-fold predictions it was fitted to, and on
         the validation part, there with the mean of the folds' models. Asked to finish early it weighs by the folds
         that are done.
         """
         folds = deal_folds(data.groups, self._folds, data.seed)
+        count = int(folds.max()) + 1 if folds.max() else 0
+        parts = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in range(count)]
         held_out = np.full((data.scores.size, len(BASES)), np.nan)
-        watched: Matrix = np.zeros((0 if validation is None else validation.scores.size, len(BASES)))
+        unseen = None if validation is None or not validation.scores.size else validation
+        watched: Matrix = np.zeros((0 if unseen is None else unseen.scores.size, len(BASES)))
         weights, intercept = np.full(len(BASES), 1 / len(BASES)), 0.0
-        for fold in range(int(folds.max()) + 1) if folds.max() else ():
-            seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            part = data.subset(seen)
-            for number, name in enumerate(BASES):
-                base = _fitted(name, part, control)
-                held_out[unseen, number] = base.predict(data.features[unseen])
-                if validation is not None and validation.scores.size:
-                    watched[:, number] += base.predict(validation.features)
-            known = np.flatnonzero(folds <= fold)
-            weights, intercept = weigh(held_out[known], data.scores[known], self._strength)
-            train = float(np.abs(held_out[known] @ weights + intercept - data.scores[known]).mean())
-            error = None
-            if validation is not None and validation.scores.size:
-                guess = watched / (fold + 1) @ weights + intercept
-                error = float(np.abs(guess - validation.scores).mean())
-            yield CurvePoint("folds", float(fold + 1), "mae", train, error)
-            if control.should_finish():
-                break
+        data = shared(data)
+        with Crew(control.should_stop) as crew:
+            # each family chooses its settings once, from all; the folds tell how well it does with them
+            whole = dict(zip(BASES, crew.all([partial(_fitted, name, data, control) for name in BASES]), strict=True))
+            asked = [
+                partial(_asked, whole[name], name, data.subset(seen), control) for seen, _ in parts for name in BASES
+            ]
+            answers = crew.each(asked)
+            for fold, (_, rows) in enumerate(parts):
+                for number, base in enumerate(islice(answers, len(BASES))):
+                    held_out[rows, number] = base.predict(data.features[rows])
+                    if unseen is not None:
+                        watched[:, number] += base.predict(unseen.features)
+                known = np.flatnonzero(folds <= fold)
+                weights, intercept = weigh(held_out[known], data.scores[known], self._strength)
+                train = float(np.abs(held_out[known] @ weights + intercept - data.scores[known]).mean())
+                error = None
+                if unseen is not None:
+                    guess = watched / (fold + 1) @ weights + intercept
+                    error = float(np.abs(guess - unseen.scores).mean())
+                yield CurvePoint("folds", float(fold + 1), "mae", train, error)
+                if control.should_finish():
+                    break
         weights[weights < _SILENT] = 0.0
-        self._bases = {name: _fitted(name, data, control) for name in _heard(weights)}
+        self._bases = {name: whole[name] for name in _heard(weights)}
         self._weights, self._intercept = weights, intercept
 
     def predict(self, features: Features) -> Scores:
@@ -121,6 +144,12 @@ class Stacking(OnFeatures):
 
 def _heard(weights: Scores) -> list[str]:
     return [name for name, weight in zip(BASES, weights.tolist(), strict=True) if weight > 0]
+
+
+def _asked(whole: Scorer, name: str, data: TrainingSet, control: FitControl) -> Scorer:
+    """Return a family's model of a part of the photos, with the settings that it has chosen."""
+    raise_if_stopped(control.should_stop)
+    return whole.again(data) if isinstance(whole, Settled) else _fitted(name, data, control)
 
 
 def _fitted(name: str, data: TrainingSet, control: FitControl) -> Scorer:

@@ -15,8 +15,9 @@ from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores,
 from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix, median_distance, squared_distances
 from engine.models.label_curve import label_curve
+from engine.models.products import Weighted, weighted
 from engine.models.ridge import FOLDS
-from engine.models.scaling import AUTO, WEIGHTINGS, standardisers
+from engine.models.scaling import AUTO, WEIGHTINGS, asked_weightings
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
 
@@ -51,16 +52,16 @@ class SupportVector(OnFeatures):
         raise_if_stopped(control.should_stop)
         folds = deal_folds(data.groups, FOLDS, data.seed)
         tried = []
-        for weighting, standardiser in standardisers(data, self._weighting).items():
-            rows = standardiser.apply(data.features)
-            squared = squared_distances(rows, rows)
-            gamma = self._width / median_distance(squared)
-            gram = np.exp(-gamma * squared)
+        for weighting in asked_weightings(self._weighting):
+            known = weighted(data, weighting)
+            gamma, gram = self._likeness(known)
             error = self._held_out_error(gram, data.scores, folds, control) if self._weighting == AUTO else 0.0
-            tried.append((error, weighting, standardiser, rows, gamma, gram))
-        _, self._weighting, standardiser, rows, gamma, gram = min(tried, key=lambda each: each[0])
+            tried.append((error, known, gamma, gram))
+        _, chosen, gamma, gram = min(tried, key=lambda each: each[0])
+        self._weighting = chosen.weighting
         if validation is not None and validation.scores.size:
-            likeness = np.exp(-gamma * squared_distances(standardiser.apply(validation.features), rows))
+            unseen = weighted(validation, self._weighting).rows
+            likeness = np.exp(-gamma * squared_distances(unseen, chosen.rows))
 
             def refit(draw: Index) -> tuple[Scores, Scores]:
                 used, weights, intercept = self._solve(gram[np.ix_(draw, draw)], data.scores[draw])
@@ -69,9 +70,27 @@ class SupportVector(OnFeatures):
 
             yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
         raise_if_stopped(control.should_stop)
-        used, self._weights, self._intercept = self._solve(gram, data.scores)
+        self._keep(chosen, gamma, gram)
+
+    def again(self, data: TrainingSet) -> SupportVector:
+        """Return a scorer with this one's settings, fitted on other photos; see `Settled.again`."""
+        other = SupportVector()
+        other._cost, other._tube, other._width = self._cost, self._tube, self._width
+        other._weighting = self._weighting
+        known = weighted(data, self._weighting)
+        other._keep(known, *other._likeness(known))
+        return other
+
+    def _likeness(self, known: Weighted) -> tuple[float, Matrix]:
+        """Return the kernel's exponent, and the (N, N) likenesses of the photos."""
+        gamma = self._width / median_distance(known.squared)
+        return gamma, np.exp(-gamma * known.squared)
+
+    def _keep(self, known: Weighted, gamma: float, gram: Matrix) -> None:
+        used, self._weights, self._intercept = self._solve(gram, known.data.scores)
         # standardised features come out of float32: nothing is lost
-        self._standardiser, self._gamma, self._support = standardiser, gamma, rows[used].astype(np.float32)
+        support = known.standardiser.apply(known.data.features[used]).astype(np.float32)
+        self._standardiser, self._gamma, self._support = known.standardiser, gamma, support
 
     def _held_out_error(self, gram: Matrix, scores: Scores, folds: Index, control: FitControl) -> float:
         """Return the mean squared error on groups that were held out; 0 where there is only one."""
