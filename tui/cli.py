@@ -1,27 +1,22 @@
-"""The command line: global options, the commands, and one place where every error becomes words and an exit code."""
+"""Where every run begins: global options, then the app or a command; every error becomes words and an exit code."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
 from engine.errors import BeholderError, Interrupted, UsageError
 from engine.workspace import Workspace
-from tui.console import Console, prepare_streams
+from tui.console import Console, prepare_streams, silence_stdout
 from tui.global_options import GlobalOptions, take_global_options
-from tui.help_pages import HelpfulGroup, silence_stdout
 from tui.i18n import language_of_terminal, set_language, t
 from tui.interrupts import terminate_interrupts
 from tui.session import Session
 from tui.terminal_probe import CELL_MODES, find_graphics
-from tui.usage_errors import usage_hint, usage_text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,13 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         from engine.storage import disk_error
 
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         found = disk_error(error, error.filename or os.environ.get("PWD", os.curdir))
         console.error(found)
         return found.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence: nobody should see a traceback unasked
         if debug:
-            traceback.print_exc()
+            _print_traceback()
         print(t("cli.fault", kind=type(error).__name__, text=error), file=sys.stderr)
         return 1
 
@@ -82,10 +77,20 @@ def _run(options: GlobalOptions, rest: list[str]) -> int:
     if not rest and not os.environ.get("_BEHOLDER_COMPLETE"):
         if sys.stdin.isatty() and sys.stdout.isatty():
             return open_app(session, options.language)
-        _call(session, ["--help"])
+        from tui.command_line import call
+
+        call(session, ["--help"])
         return UsageError.exit_code
+    from tui.command_line import call  # typer takes a quarter of the app's start, which needs nothing of it
+
     with terminate_interrupts():
-        return _call(session, rest)
+        return call(session, rest)
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def open_app(session: Session, language: str | None = None) -> int:
@@ -119,54 +124,3 @@ def open_app(session: Session, language: str | None = None) -> int:
             with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
                 print(app.pixel_layer.farewell(), end="", flush=True)
     return app.return_code or 0
-
-
-def _call(session: Session, arguments: list[str]) -> int:
-    command = typer.main.get_command(build())
-    try:
-        code = command.main(args=arguments, prog_name="beholder", standalone_mode=False, obj=session)
-    except typer.TyperException as error:
-        print(t("cli.error", text=usage_text(error)), file=sys.stderr)
-        print(usage_hint(error), file=sys.stderr)
-        return error.exit_code
-    except typer.Abort as abort:
-        raise KeyboardInterrupt from abort
-    sys.stdout.flush()
-    return code if isinstance(code, int) else 0
-
-
-def build() -> typer.Typer:
-    """Return the typer app with all commands, its texts in the present language."""
-    from tui.commands import (
-        backbones,
-        compare,
-        cull,
-        demo,
-        doctor,
-        explain,
-        importing,
-        jobs,
-        models,
-        next,
-        predict,
-        report,
-        scores,
-        train,
-        trash,
-        tune,
-        workspace,
-    )
-
-    app = typer.Typer(
-        cls=HelpfulGroup,
-        help=t("cli.about"),
-        epilog="beholder demo --open\nbeholder import ~/Pictures --dry-run",
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        options_metavar=t("cli.help.options_place"),
-        subcommand_metavar=t("cli.help.command_place"),
-    )
-    everyday = (demo, workspace, importing, scores, trash, backbones)
-    for group in (*everyday, next, train, compare, tune, jobs, models, predict, explain, cull, report, doctor):
-        group.register(app)
-    return app

@@ -133,3 +133,10 @@ def prepare_streams() -> None:
         if reconfigure is not None:
             exact = (stream.encoding or "").lower().replace("-", "") == "utf8" and stream is sys.stdout
             reconfigure(errors="surrogateescape" if exact else "backslashreplace")
+
+
+def silence_stdout() -> None:
+    """Let everything that is still to be written to stdout vanish."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,28 +13,10 @@ from typer.core import TyperCommand, TyperGroup
 from engine.errors import Interrupted, UsageError
 from engine.workspace import PICTURES
 from tui.cell_width import pad, width, wrap
+from tui.console import silence_stdout
 from tui.i18n import t
 
 _INDENT = "  "
-# The order in which a newcomer meets them; typer would put the groups last.
-_ORDER = (
-    "demo",
-    "init",
-    "import",
-    "scores",
-    "trash",
-    "backbones",
-    "train",
-    "compare",
-    "tune",
-    "jobs",
-    "models",
-    "predict",
-    "explain",
-    "cull",
-    "report",
-    "doctor",
-)
 
 
 def add_command(
@@ -89,15 +70,19 @@ class HelpfulGroup(TyperGroup):
     """A group of commands: our help page, and a hint for a misspelt command."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else 0)
+        return list(self.commands)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(_page(self, ctx, self.one_liners(ctx)))
+
+    def one_liners(self, ctx: Any) -> list[tuple[str, str]]:
+        """Return each command's name and the first line of what it does, in the order of the page."""
         rows = []
         for name in self.list_commands(ctx):
             command = self.get_command(ctx, name)
             if command is not None and not command.hidden:
                 rows.append((name, (command.help or "").split("\n")[0]))
-        formatter.write(_page(self, ctx, rows))
+        return rows
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
         try:
@@ -134,13 +119,6 @@ def _invoke(work: Callable[[], Any]) -> Any:
     except KeyboardInterrupt as interrupt:
         raise Interrupted("Interrupted.", remedy="What was done is kept; the same command continues.") from interrupt
     return result
-
-
-def silence_stdout() -> None:
-    """Let everything that is still to be written to stdout vanish."""
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
-    os.close(sink)
 
 
 def _page(command: Any, ctx: Any, commands: list[tuple[str, str]]) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.errors import Message
 
 LANGUAGES = ("en", "zh")
 _LOCALES = Path(__file__).with_name("locales")
+_KEY = re.compile(r"[a-z_]+(\.[a-z0-9_-]+)+", re.IGNORECASE)
 _current = "en"
 
 
@@ -41,15 +43,59 @@ def language_of_terminal(environ: Mapping[str, str] = os.environ) -> str:
     return "zh" if asked.lower().startswith("zh") else "en"
 
 
+class Texts(Mapping[str, str]):
+    """All strings of one language: dotted key (or engine template) → text.
+
+    Reading all files takes as long as a fifth of the app's start. The first word of a key names the file in which it
+    most likely is: only where it isn't there, all files are read.
+
+    Args:
+        language: one of `LANGUAGES`.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+        self._found: dict[str, str] = {}
+        self._looked_at: set[str] = set()
+
+    def __getitem__(self, key: str) -> str:
+        if key not in self._found:
+            is_key = _KEY.fullmatch(key) is not None
+            if self._language == "en" and not is_key:
+                raise KeyError(key)  # an English template needs no English
+            # what is no key may be one of Textual's own texts, which are wanted at once, too
+            self._look_at(f"{key.partition('.')[0] if is_key else 'textual'}.{self._language}.toml")
+            if key not in self._found:
+                self._look_at_all()
+        return self._found[key]
+
+    def __iter__(self) -> Iterator[str]:
+        self._look_at_all()
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        self._look_at_all()
+        return len(self._found)
+
+    def _look_at_all(self) -> None:
+        for file in sorted(_LOCALES.glob(f"*.{self._language}.toml")):
+            self._look_at(file.name)
+
+    def _look_at(self, name: str) -> None:
+        if name in self._looked_at:
+            return
+        file = _LOCALES / name
+        if file.is_file():
+            content = tomllib.loads(file.read_text("utf-8"))
+            self._found |= content.pop("templates", {})
+            self._found |= dict(_flat(content, ""))
+        self._looked_at.add(name)  # last, because other threads look, too
+
+
 @functools.cache
-def texts(language: str) -> Mapping[str, str]:
-    """Return all strings of one language: dotted key (or engine template) → text."""
-    found: dict[str, str] = {}
-    for file in sorted(_LOCALES.glob(f"*.{language}.toml")):
-        content = tomllib.loads(file.read_text("utf-8"))
-        found |= content.pop("templates", {})
-        found |= dict(_flat(content, ""))
-    return found
+def texts(language: str) -> Texts:
+    """Return all strings of one language."""
+    return Texts(language)
 
 
 def _flat(content: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import typer
+from typing import TYPE_CHECKING
 
 from engine.errors import BeholderError, NotFound
 from engine.workspace import Workspace
 from tui.console import Console
+
+if TYPE_CHECKING:
+    import typer
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
+import typer.core
 
 from engine.workspace import Workspace
 from tui import cli
+from tui.command_line import root_command
 from tui.global_options import OPTIONS_WITH_VALUE, take_global_options
-from tui.i18n import set_language
+from tui.i18n import LANGUAGES, set_language
 
 GROUPS = {
     "scores": (
@@ -100,7 +101,7 @@ def _parameters(command: typer.core.TyperCommand | typer.core.TyperGroup) -> Ite
 
 
 def test_all_options_with_a_value_are_known_to_the_global_ones() -> None:
-    options = _parameters(typer.main.get_command(cli.build()))  # type: ignore[arg-type]
+    options = _parameters(root_command())  # type: ignore[arg-type]
     assert {
         name for option in options if not option.is_flag for name in option.opts if name.startswith("--")
     } == OPTIONS_WITH_VALUE
@@ -189,8 +190,17 @@ def test_backbones_are_listed_as_the_contract_says(capsys: Output) -> None:
 
 def test_every_command_of_the_contract_exists() -> None:
     set_language("en")
-    command = typer.main.get_command(cli.build())
+    command = root_command()
     commands = getattr(command, "commands", {})
     assert set(commands) == {*SINGLE, *GROUPS}
     found = list(itertools.chain.from_iterable(sorted(commands[group].commands) for group in GROUPS))
     assert found == [name for group in GROUPS for name in sorted(GROUPS[group])]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_help_page_names_each_command_as_the_command_does_itself(language: str) -> None:
+    set_language(language)
+    root = root_command()
+    named = dict(root.one_liners(None))
+    assert named == {name: (command.help or "").split("\n")[0] for name, command in root.commands.items()}
+    set_language("en")
