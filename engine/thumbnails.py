@@ -20,7 +20,7 @@ from engine.images import open_image
 from engine.storage import content_hash
 
 LIMIT_BYTES = 1_000_000_000
-_VERSION = 2  # raise it when the same photo would look otherwise: decoding, colours
+VERSION = 2  # raise it when the same photo would look otherwise: decoding, colours
 _KEPT_AFTER_PRUNING = 0.9
 _DAY = 86400.0
 _SCHEMA = """
@@ -96,7 +96,7 @@ class Thumbnails:
                     self._index.put(path, before, digest)
         except (OSError, BeholderError):
             return None  # open_image says what is wrong
-        return self._folder / digest[:2] / f"{digest[2:]}-{size[0]}x{size[1]}-{_VERSION}.jpg"
+        return self._folder / digest[:2] / f"{digest[2:]}-{size[0]}x{size[1]}-{VERSION}.jpg"
 
     def _count(self, written: int) -> None:
         """Count what was written; delete what was not seen for longest, if it is too much by now."""

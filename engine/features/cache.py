@@ -106,7 +106,7 @@ class FeatureCache:
             found: dict[FileKey, str] = {}
             for path, size, mtime_ns, ctime_ns, content, seen in rows:
                 key = wanted[path]
-                if key == (path, size, mtime_ns, ctime_ns):
+                if key[1:] == (size, mtime_ns, ctime_ns):
                     found[key] = content
                     if seen < self._waiting.day:
                         self._waiting.seen.append(path)
@@ -224,7 +224,7 @@ class FeatureCache:
         return found
 
     def _open(self) -> None:
-        self._base = open_cache_file(self.path)
+        self._base = open_cache_file(self.path, self._waiting.day)
         self._knows_files = True
 
     def _shut(self) -> None:
