@@ -7,10 +7,12 @@ import sqlite3
 from dataclasses import dataclass
 
 from engine.cache_survey import networks_in
+from engine.features.cache_file import PAGE_BYTES
 from engine.gone_files import Presence, presence_of
 from engine.trash import list_trash
 from engine.workspace import Workspace
 
+_SLACK_PAGES = 4  # that may stay half empty
 _BESIDE_BYTES = 160  # what a vector's keys take, in the row and in the index
 _TABLES = """
 PRAGMA temp_store = MEMORY;
@@ -67,7 +69,7 @@ class VectorPlan:
         networks = networks_in(base, workspace, today)
         base.executemany(
             "INSERT INTO widths VALUES (?, ?)",
-            [(network.fingerprint, network.bytes // network.vectors + _BESIDE_BYTES) for network in networks],
+            [(network.fingerprint, _in_pages(network.bytes // network.vectors)) for network in networks],
         )
         self.old = self.gone = self.over = self.out_of_reach = 0
         self.stale = sum(
@@ -105,6 +107,7 @@ class VectorPlan:
         """Remove more vectors, those that nobody asked for for longest first, until only so many bytes are left."""
         surplus = self.bytes_left - allowed
         if surplus > 0:
+            surplus += _SLACK_PAGES * PAGE_BYTES
             self._base.execute("INSERT INTO ages SELECT hash, max(seen) FROM files GROUP BY hash")
             self.over += self._base.execute(_LONGEST_UNUSED, (surplus,)).rowcount
 
@@ -136,3 +139,9 @@ class VectorPlan:
 
     def _number(self, query: str) -> int:
         return int(self._base.execute(query).fetchone()[0])
+
+
+def _in_pages(width: int) -> int:
+    """Return the bytes that a vector of so many takes where the rest of a page is too small for another one."""
+    row = width + _BESIDE_BYTES
+    return PAGE_BYTES // (PAGE_BYTES // row) if row <= PAGE_BYTES else row

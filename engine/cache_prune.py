@@ -102,12 +102,12 @@ def prune_cache(
         DamagedFile: the vectors can't be read, or a later version wrote them.
         NeedMissing: the disk is full. Interrupted: `should_stop` said so.
     """
-    with contextlib.ExitStack() as held:
-        vectors = held.enter_context(_Vectors.opened(workspace, wish, now))
+    before = cache_bytes(workspace.features_file)
+    with _Vectors.opened(workspace, wish, now) as vectors:
         pictures = [] if wish.only_stale else _pictures(workspace, wish, now, vectors)
         networks = [] if wish.older_than is None else _unused_networks(now - wish.older_than * _DAY_SECONDS)
         small = thumbnails_in(workspace.thumbnails).bytes
-        before = cache_bytes(workspace.features_file) + small + sum(network.bytes for network in networks)
+        before += small + sum(network.bytes for network in networks)
         after = vectors.bytes_left + small - sum(picture.bytes for picture in pictures)
         files, out_of_reach = vectors.files, vectors.out_of_reach
         complete = True
