@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import math
 import os
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,6 +42,8 @@ PIXEL_LIMIT = 200_000_000
 OnProblem = Callable[[Path, Message], None]
 PassOver = Callable[[os.DirEntry[str]], bool]
 """Says of an entry of a folder whether it is to be left out."""
+Target = tuple[int, int] | Callable[[int, int], tuple[int, int]]
+"""The (width, height) in pixels that will do of an upright picture, or what says so of the picture's own."""
 
 Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT  # Pillow's own guard
 PngImagePlugin.MAX_TEXT_CHUNK = (
@@ -238,39 +242,72 @@ def _raw(data: BinaryIO, name: str) -> Iterator[raw_photos.RawPhoto]:
         yield raw
 
 
-def open_image(path: Path, *, target: tuple[int, int] | None = None) -> Image.Image:
+def open_image(path: Path, *, target: Target | None = None, until: float = math.inf) -> Image.Image:
     """Decode a picture's first frame to 8-bit RGB: sRGB, upright, transparency on white.
 
     Args:
         path: the file; its content decides the format, not its suffix.
-        target: (width, height) in pixels; a picture may be decoded smaller, but not below this. Much faster for JPEG,
-            and for RAW, of which the camera's preview or half the resolution may do.
+        target: a picture may be decoded smaller, but not below this. Much faster for JPEG, which is decoded to a half,
+            a quarter or an eighth, and for RAW, of which the camera's preview or half the resolution may do. The other
+            formats' decoders give the whole picture or none.
+        until: when to give up, in seconds of `time.monotonic`; looked at between the chunks that Pillow reads, so where
+            a decoder (WebP, AVIF, HEIC, RAW) takes all at once, it goes on.
 
     Returns:
         A plain image in mode RGB.
 
     Raises:
         ImageError: it is missing, unreadable, empty, not a picture, cut off, or above `PIXEL_LIMIT`; or it is HEIC or
-            RAW, and the package that reads these is not installed.
+            RAW, and the package that reads these is not installed; or it took too long.
     """
     with _file(path) as (data, kind, name):
         if kind != "raw":
             with _picture(data, kind, name) as image:
+                _heed(image, until, name)
                 return _decoded(image, target, _orientation(image))
         with _raw(data, name) as raw:
+            needed = target(*raw.size) if callable(target) else target
             with contextlib.suppress(*DECODER_ERRORS):  # a damaged preview in a sound RAW photo
-                found = raw.preview(target)
+                found = raw.preview(needed)
                 if found is not None:
                     with found[0] as preview:
-                        return _decoded(preview, target, found[1])
-            return raw.develop(target)
+                        _heed(preview, until, name)
+                        return _decoded(preview, needed, found[1])
+            return raw.develop(needed)
 
 
-def _decoded(image: Image.Image, target: tuple[int, int] | None, orientation: int) -> Image.Image:
+def too_slow(name: str) -> ImageError:
+    """Return what is said of a photo that was given up because decoding it took too long."""
+    return ImageError(
+        "{name} takes too long to decode.",
+        remedy="Save it anew as a JPEG, or allow more seconds in BEHOLDER_DECODE_SECONDS.",
+        name=name,
+    )
+
+
+def _heed(image: Image.Image, until: float, name: str) -> None:
+    """Have a picture's decoder give up between two chunks of its file."""
+    read = getattr(image, "load_read", None)  # what decoders that read in chunks have: JPEG and PNG
+    if read is None or until == math.inf:
+        return
+
+    def read_in_time(size: int) -> bytes:
+        if time.monotonic() >= until:
+            raise too_slow(name)
+        data: bytes = read(size)
+        return data
+
+    image.load_read = read_in_time  # type: ignore[attr-defined]
+
+
+def _decoded(image: Image.Image, target: Target | None, orientation: int) -> Image.Image:
     """Decode an opened picture that lies in an EXIF orientation."""
+    turned = orientation >= 5
+    if callable(target):
+        # TIFF's size is the upright one already
+        target = target(*(image.size[::-1] if turned and image.format != "TIFF" else image.size))
     if target is not None:
-        lying = target[::-1] if orientation >= 5 else target
-        image.draft("RGB", lying)
+        image.draft("RGB", target[::-1] if turned else target)
     image.load()
     if image.mode == "RGB" and "icc_profile" not in image.info and is_adobe_rgb(image):
         image.info["icc_profile"] = adobe_rgb_profile()

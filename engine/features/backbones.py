@@ -15,7 +15,7 @@ from engine.features.weights import Weights, WeightsFile, find_weights, own_file
 DEFAULT = "efficientnet_lite0"
 TIMM = "timm:"  # what a name of timm's begins with
 # Raise one of these when decoding, or what the vector is made of, changes: every cached vector becomes stale.
-DECODE_VERSION = 2
+DECODE_VERSION = 3
 VECTOR_VERSION = 1
 
 Triple = tuple[float, float, float]
