@@ -40,6 +40,7 @@ _PLACES = {
     "explain": _Place("explain", lambda: t("explain.help")),
     "cull": _Place("cull", lambda: t("sidecars.cull.help")),
     "report": _Place("report", lambda: t("report.help")),
+    "cache": _Place("cache", lambda: t("cache.help")),
     "doctor": _Place("doctor", lambda: t("cli.doctor.help")),
 }
 

@@ -22,6 +22,7 @@ GROUPS = {
         "consistency",
     ),
     "trash": ("list", "empty"),
+    "cache": ("prune",),
     "backbones": ("list", "fetch", "add"),
     "jobs": ("list", "follow", "cancel", "stop", "resume", "rm", "logs"),
     "models": ("list", "show", "diff", "rename", "note", "default", "verify", "rm", "export", "import"),

@@ -20,14 +20,21 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     context: typer.Context,
+    cache: Annotated[bool, typer.Option("--cache", help=t("cache.option"))] = False,
     as_json: Annotated[bool, typer.Option("--json", help=t("cli.option.json"))] = False,
 ) -> int:
     """Print all findings; exit code 5 when something needed is missing."""
+    session = Session.of(context)
+    console = session.console
+    if cache:
+        from tui.commands.cache import tell_survey
+
+        tell_survey(session.workspace, console, as_json)
+        return 0
+
     from engine.diagnosis import diagnose
     from tui.terminal_check import check_terminal
 
-    session = Session.of(context)
-    console = session.console
     findings = [*check_terminal(session.wanted_pictures()), *diagnose(session.workspace)]
     code = NeedMissing.exit_code if any(finding.state == "missing" for finding in findings) else 0
     if as_json:
