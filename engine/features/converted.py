@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import BeholderError
-from engine.features.backbones import Backbone, Preprocess, fingerprint
+from engine.features.backbones import Backbone, fingerprint
+from engine.features.graph import from_pixels, with_exact_start
 from engine.features.openvino_runtime import OpenVinoRuntime, import_openvino
 from engine.features.preprocess import FloatArray, Pixels, aspect_shapes, normalised
 from engine.features.weights import Weights, file_stem
@@ -27,7 +28,7 @@ MIN_COSINE = 0.999
 # Each fine-tuned model brings a network of its own, of up to half a gigabyte: so many are kept, by last use.
 KEPT = 20
 # Raise it when what is written changes: an earlier conversion is then made again.
-LAYOUT = 2
+LAYOUT = 3
 _ABANDONED = 24 * 3600.0  # seconds after which a folder that was never finished is nobody's
 
 
@@ -104,7 +105,7 @@ class ConvertedNetwork:
                 # what tracing makes of a network that looks at its numbers while it runs
                 raise RuntimeError(f"{type(error).__name__}: {error}") from error
         model.reshape([-1, 3, -1, -1] if how.kind == "aspect" else [-1, 3, how.size, how.size])
-        model = from_pixels(model, how)
+        model = with_exact_start(from_pixels(model, how))
         wanted = [run_module(module, how, picture[None])[0] for picture in pictures]
         self._fresh = {
             "layout": LAYOUT,
@@ -173,22 +174,6 @@ def cpu_precisions() -> tuple[str, ...]:
     """Return the precisions that this CPU computes natively, the fastest first."""
     able = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return ("bf16", "f32") if "BF16" in able else ("f32",)
-
-
-def from_pixels(model: Any, how: Preprocess) -> Any:
-    """Return a model that takes (N, height, width, 3) uint8 pixels and normalises them itself.
-
-    Args:
-        model: one that takes (N, 3, height, width) float32.
-        how: the network's preprocessing.
-    """
-    openvino = import_openvino()
-    steps = openvino.preprocess.PrePostProcessor(model)
-    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-    steps.input().model().set_layout(openvino.Layout("NCHW"))
-    mean, scale = ([255 * value for value in values] for values in (how.mean, how.std))
-    steps.input().preprocess().convert_element_type(openvino.Type.f32).mean(mean).scale(scale)
-    return steps.build()
 
 
 def check_pictures(backbone: Backbone) -> list[Pixels]:
