@@ -24,7 +24,11 @@ SIZES = ((60, 15), (80, 24), (120, 40))
 NAMES = ["85.jpg", "62_1.jpg", "170.jpg", "IMG_2041.jpg", "日落.jpg", "a[red]b.jpg", "trip/85.jpg", "trip/twin.jpg"]
 SHOWN = [
     *((state, size, "en", "dark") for state in ("form", "table", "gallery") for size in SIZES),
-    *((state, size, "zh", "dark") for state in ("form", "table", "gallery") for size in SIZES),
+    *(
+        pytest.param(state, size, "zh", "dark", marks=pytest.mark.slow)
+        for state in ("form", "table", "gallery")
+        for size in SIZES
+    ),
     *(("report", (60, 15), language, "dark") for language in ("en", "zh")),
     *((state, (80, 24), "en", "dark") for state in ("recent", "wrong", "problems", "report")),
     *((state, (80, 24), "zh", "dark") for state in ("wrong", "report")),

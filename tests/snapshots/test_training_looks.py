@@ -42,7 +42,7 @@ def is_ready(app):
     return isinstance(app.screen, TrainScreen) and not app.screen.query_one("#start", Button).disabled
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", ["en", pytest.param("zh", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("look", SHOWN)
 def test_the_rooms_of_training_look_as_they_did(snap_compare, workspace, look, size, language):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import string
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,13 @@ ERRORS = {
 SAME_IN_BOTH = frozenset({"beholder", "SRCC", "{name}: {old} → {new}"})
 
 
-def _templates() -> Iterator[tuple[str, str | None]]:
-    """Yield place and template of every message; None for one that can't be translated."""
+@cache
+def _templates() -> list[tuple[str, str | None]]:
+    """Return place and template of every message; None for one that can't be translated."""
+    return list(_read_templates())
+
+
+def _read_templates() -> Iterator[tuple[str, str | None]]:
     for source in [*sources(ENGINE), *sources(TUI)]:
         if source.name == "engine/errors.py":
             continue
@@ -41,8 +47,13 @@ def _templates() -> Iterator[tuple[str, str | None]]:
                 yield from ((call.place, text) for text in ([None] if found is None else found) if text != "")
 
 
-def _keys() -> Iterator[tuple[str, str | None, bool]]:
-    """Yield place and key of every ``t(…)``, and whether it is only the beginning of keys."""
+@cache
+def _keys() -> list[tuple[str, str | None, bool]]:
+    """Return place and key of every ``t(…)``, and whether it is only the beginning of keys."""
+    return list(_read_keys())
+
+
+def _read_keys() -> Iterator[tuple[str, str | None, bool]]:
     for source in sources(TUI):
         for call in source.calls():
             if call.name != "t" or source.name == "tui/i18n.py" or not call.node.args:

@@ -46,6 +46,7 @@ def test_the_app_is_imported_without_the_libraries_that_train() -> None:
     assert imported_by("import tui.app", *(name for name in HEAVY if name != "numpy")) == []
 
 
+@pytest.mark.slow
 def test_the_engine_knows_no_face() -> None:
     code = """
 import importlib, pkgutil, engine

@@ -205,6 +205,7 @@ async def test_what_can_not_be_added_is_told_before_anything_happens(tmp_path: P
         assert names(screen) == NAMES
 
 
+@pytest.mark.slow
 async def test_odd_names_are_deleted_and_come_back_as_they_were(tmp_path: Path) -> None:
     app = make_app(tmp_path, ODD)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -201,7 +201,7 @@ def lies_within(screen: ImportScreen, selector: str) -> bool:
     return bool(region.area) and Region(0, 1, screen.size.width, screen.size.height - 2).contains_region(region)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", ["en", pytest.param("zh", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_form_table_and_photo_have_their_place_at_every_size(
     size: tuple[int, int], language: str, tmp_path: Path
@@ -242,6 +242,7 @@ async def test_hostile_names_are_shown_as_they_are_and_harm_nothing(tmp_path: Pa
         assert "\x1b" not in shown(screen) and "‮" not in shown(screen)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_photos_are_drawn_only_where_they_are_seen(tmp_path: Path) -> None:
     """No clock: what is counted is how many rows a key makes the screen look at."""
     items = tuple(

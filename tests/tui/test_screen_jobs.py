@@ -66,6 +66,7 @@ async def test_all_jobs_are_listed_and_a_damaged_one_hurts_nothing(make_workspac
             await pilot.press("escape")
 
 
+@pytest.mark.slow
 async def test_enter_opens_the_room_on_that_job(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(12)
     frozen_training(workspace, finished=True)

@@ -192,6 +192,7 @@ async def test_a_damaged_file_is_found_by_the_check(trained: Workspace) -> None:
         assert "taste.safetensors" in screen_text(app)
 
 
+@pytest.mark.slow
 async def test_a_model_is_carried_to_another_workspace(trained: Workspace, tmp_path: Path) -> None:
     model_id = list_bundles(trained)[0].model_id
     app = BeholderApp(trained, "en")

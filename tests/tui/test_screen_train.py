@@ -88,6 +88,7 @@ async def test_a_training_shows_its_curve_and_leaves_a_model(make_workspace: Mak
 
 
 @pytest.mark.usefixtures("patience")
+@pytest.mark.slow
 async def test_a_training_outlives_the_app_and_the_next_one_shows_the_whole_curve(
     make_workspace: MakeWorkspace,
 ) -> None:
@@ -135,6 +136,7 @@ async def test_a_killed_worker_shows_as_crashed(make_workspace: MakeWorkspace) -
 
 
 @pytest.mark.usefixtures("patience")
+@pytest.mark.slow
 async def test_the_list_marks_the_training_that_was_just_started(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(24)
     app = BeholderApp(workspace, "en")
@@ -257,6 +259,7 @@ async def watch(app: BeholderApp, pilot: Pilot[Any]) -> TrainScreen:
     return screen
 
 
+@pytest.mark.slow
 async def test_a_second_app_tells_a_run_that_began_anew_from_its_beginning(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(12)
     folder = frozen_training(workspace, finished=False)
@@ -288,6 +291,7 @@ async def test_a_queued_job_says_what_it_waits_for(make_workspace: MakeWorkspace
             await wait_for(pilot, lambda: screen.state == "running", "its state")
 
 
+@pytest.mark.slow
 async def test_a_comparison_and_a_search_grow_live(make_workspace: MakeWorkspace) -> None:
     workspace = make_workspace(12)
     folder = search(workspace, trials=5)
@@ -342,7 +346,9 @@ async def test_letters_steer_the_curve_beside_the_form_and_are_typed_in_it(make_
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("aim", ["train", "compare", "tune"])
+@pytest.mark.parametrize(
+    "aim", ["train", pytest.param("compare", marks=pytest.mark.slow), pytest.param("tune", marks=pytest.mark.slow)]
+)
 async def test_tab_reaches_every_field_and_comes_round(
     make_workspace: MakeWorkspace, size: tuple[int, int], aim: str
 ) -> None:
