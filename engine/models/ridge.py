@@ -15,7 +15,9 @@ from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores,
 from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix
 from engine.models.label_curve import label_curve
+from engine.models.moments import MANY, in_blocks
 from engine.models.products import Weighted, weighted
+from engine.models.ridge_of_many import RidgeOfMany
 from engine.models.scaling import AUTO, WEIGHTINGS, asked_weightings
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
@@ -31,12 +33,17 @@ class Ridge(OnFeatures):
     """A weight for each feature; grouped cross-validation chooses the penalty and how features are scaled. A `Scorer`.
 
     The strength is relative to the mean squared length of the centred rows. Predicting needs numpy alone.
+
+    Args:
+        recipe: see `Recipe`.
+        many: scored photos from which on the same answer is found from `Moments`, in memory that doesn't grow.
     """
 
     name: ClassVar[str] = "ridge"
 
-    def __init__(self, recipe: Recipe = _RECIPE) -> None:
+    def __init__(self, recipe: Recipe = _RECIPE, *, many: int = MANY) -> None:
         chosen = settings(recipe)
+        self._many = many
         self._asked, self._weighting = str(chosen["strength"]), str(chosen["weighting"])
         self._standardiser: Standardiser | None = None
         self._strength = 0.0
@@ -49,11 +56,13 @@ class Ridge(OnFeatures):
         """Choose the strength, show the learning curve with it, fit on all of `data`; see `Scorer.fit`."""
         raise_if_stopped(control.should_stop)
         folds = deal_folds(data.groups, FOLDS, data.seed)
-        strengths = STRENGTHS if self._asked == AUTO else (float(self._asked),)
+        if data.scores.size > self._many:
+            yield from self._fit_many(RidgeOfMany(data, control, centred=True), folds, validation)
+            return
         tried = []
         for weighting in asked_weightings(self._weighting):
             known = weighted(data, weighting)
-            tried.append((known, *choose_strength(known, data.scores, folds, strengths, control.should_stop)))
+            tried.append((known, *choose_strength(known, data.scores, folds, self._strengths, control.should_stop)))
         chosen, self._strength, _ = min(tried, key=lambda each: each[2])
         self._weighting = chosen.weighting
         if validation is not None and validation.scores.size:
@@ -68,28 +77,45 @@ class Ridge(OnFeatures):
         raise_if_stopped(control.should_stop)
         self._solve(chosen)
 
+    @property
+    def _strengths(self) -> Sequence[float]:
+        return STRENGTHS if self._asked == AUTO else (float(self._asked),)
+
     def again(self, data: TrainingSet) -> Ridge:
         """Return a scorer with this one's settings, fitted on other photos; see `Settled.again`."""
-        other = Ridge()
+        other = Ridge(many=self._many)
         other._strength, other._weighting = self._strength, self._weighting
         other._solve(weighted(data, self._weighting))
         return other
 
     def _solve(self, known: Weighted) -> None:
         scores = known.data.scores
-        if known.rows.shape[0] <= known.rows.shape[1]:
+        self._standardiser = known.standardiser
+        if scores.size > self._many:
+            work = RidgeOfMany(known.data, _ALONE, centred=True)
+            self._weights, self._intercept = work.solve(known.weighting, self._strength)
+        elif known.rows.shape[0] <= known.rows.shape[1]:
             alpha, self._intercept = dual_ridge(known.inner, scores, self._strength)
             self._weights = alpha @ known.rows
         else:
             weights, intercepts = ridge_weights(known.rows, scores, [self._strength])
             self._weights, self._intercept = weights[0], float(intercepts[0])
-        self._standardiser = known.standardiser
+
+    def _fit_many(self, work: RidgeOfMany, folds: Index, validation: TrainingSet | None) -> Iterator[Event]:
+        """As `fit`, from the moments of each fold: no matrix of the photos is made, no copy of their rows."""
+        weightings = asked_weightings(self._weighting)
+        self._weighting, self._strength = yield from work.choose(folds, weightings, self._strengths)
+        self._standardiser = work.standardiser(self._weighting)
+        self._weights, self._intercept = work.solve(self._weighting, self._strength)
+        if validation is not None and validation.scores.size:
+            yield from work.curve(self._weighting, self._strength, validation)
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features; numpy alone."""
-        if self._standardiser is None:
+        standardiser = self._standardiser
+        if standardiser is None:
             raise ValueError("not fitted")
-        return self._standardiser.apply(features) @ self._weights + self._intercept
+        return in_blocks(lambda part: standardiser.apply(part) @ self._weights + self._intercept, features)
 
     def details(self) -> dict[str, float | int | str]:
         """Return the penalty's strength and the features' weighting."""

@@ -3,6 +3,8 @@
 Standardised features of all late stages enter one of two estimators: ridge regression, or support vector regression
 with a Gaussian kernel whose width comes from the data. Grouped cross-validation chooses the estimator and its
 strength; the kernel has to beat ridge by more than its own uncertainty, or ridge stays.
+
+Of thousands of scores no matrix of all pairs is made: ridge comes from `Moments`, the kernel from `KernelOfMany`.
 """
 
 from __future__ import annotations
@@ -15,19 +17,26 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import Event, StopCheck, raise_if_stopped
+from engine.errors import Message
+from engine.events import Event, Notice, StopCheck, exhaust, raise_if_stopped
 from engine.models.arrays import load_arrays, save_arrays
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix, median_distance, squared_distances
 from engine.models.label_curve import label_curve
+from engine.models.landmarks import LANDMARKS, KernelOfMany
+from engine.models.moments import MANY, in_blocks
+from engine.models.products import Weighted, weighted
+from engine.models.ridge_of_many import RidgeOfMany
 from engine.models.standardise import Standardiser
 
 _RIDGE_STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 _KERNEL_WIDTHS = (0.5, 1.0)
 _KERNEL_COSTS = (0.3, 1.0, 3.0)
+_LANDMARK_STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 _TUBE = 0.1
 _FOLDS = 5
+_WEIGHTING = "block"
 _RECIPE, _ALONE = Recipe("taste"), FitControl()
 
 
@@ -37,21 +46,30 @@ class Choice:
 
     Args:
         kind: ``ridge`` or ``kernel``.
-        strength: ridge: penalty relative to the kernel's mean diagonal; kernel: SVR's C in deviations of the scores.
+        strength: ridge: penalty relative to the kernel's mean diagonal; kernel: SVR's C in deviations of the scores,
+            with landmarks a penalty like ridge's.
         width: kernel only: the Gaussian's exponent relative to the median squared distance.
+        landmarks: kernel only: how many photos stand for all; 0: those that SVR chose.
     """
 
     kind: str
     strength: float
     width: float = 0.0
+    landmarks: int = 0
 
 
 class Taste(OnFeatures):
-    """See the module's first lines; a `Scorer`."""
+    """See the module's first lines; a `Scorer`.
+
+    Args:
+        recipe: see `Recipe`.
+        many: scored photos beyond which no matrix of all pairs is made. landmarks: photos that then stand for all.
+    """
 
     name: ClassVar[str] = "taste"
 
-    def __init__(self, recipe: Recipe = _RECIPE) -> None:
+    def __init__(self, recipe: Recipe = _RECIPE, *, many: int = MANY, landmarks: int = LANDMARKS) -> None:
+        self._many, self._landmarks = many, landmarks
         self._standardiser: Standardiser | None = None
         self._choice = Choice("ridge", 1.0)
         self._gamma = 0.0
@@ -66,36 +84,81 @@ class Taste(OnFeatures):
         self, data: TrainingSet, validation: TrainingSet | None = None, *, control: FitControl = _ALONE
     ) -> Iterator[Event]:
         """Choose by grouped cross-validation, then fit on all of `data`; see `Scorer.fit`."""
-        standardiser = Standardiser.fit(data.album, data.blocks)
-        rows = standardiser.apply(data.features)
-        inner, squared = rows @ rows.T, squared_distances(rows, rows)
-        median = median_distance(squared)
+        if data.scores.size > self._many:
+            yield from self._fit_many(data, validation, control)
+            return
+        known = weighted(data, _WEIGHTING)
+        median = median_distance(known.squared)
         folds = deal_folds(data.groups, _FOLDS, data.seed)
-        self._choice, self.cv_errors = _choose(inner, squared / median, data.scores, folds, control.should_stop)
+        distances = known.squared / median
+        self._choice, self.cv_errors = _choose(known.inner, distances, data.scores, folds, control.should_stop)
         self._cv_rmse = float(np.sqrt((self.cv_errors**2).mean()))
-        self._standardiser = standardiser
         if validation is not None and validation.scores.size:
-            unseen = standardiser.apply(validation.features)
+            unseen = known.standardiser.apply(validation.features)
 
             def refit(draw: Index) -> tuple[Scores, Scores]:
                 probe = Taste()
-                probe._choice, probe._gamma = self._choice, self._choice.width / median
-                probe._solve(rows[draw], data.scores[draw])
-                return probe._raw(rows[draw]), probe._raw(unseen)
+                probe._choice = self._choice
+                probe._solve(known.only(draw), median)
+                return probe._raw(known.rows[draw]), probe._raw(unseen)
 
             yield from label_curve(data.scores, validation.scores, refit, data.seed, control)
         raise_if_stopped(control.should_stop)
-        self._gamma = self._choice.width / median
-        self._solve(rows, data.scores)
+        self._solve(known, median)
 
-    def _solve(self, rows: Matrix, scores: Scores) -> None:
+    def again(self, data: TrainingSet) -> Taste:
+        """Return a scorer with this one's settings, fitted on other photos; see `Settled.again`."""
+        other = Taste(many=self._many, landmarks=self._landmarks)
+        if data.scores.size > self._many or self._choice.landmarks:
+            exhaust(other.fit(data))  # how it learns from so many hangs together with what it chooses
+            return other
+        known = weighted(data, _WEIGHTING)
+        other._choice = self._choice
+        other._solve(known, median_distance(known.squared))
+        return other
+
+    def _fit_many(self, data: TrainingSet, validation: TrainingSet | None, control: FitControl) -> Iterator[Event]:
+        """As `fit`, in memory that grows by 4 kB a photo: in blocks, with landmarks in place of all pairs."""
+        folds = deal_folds(data.groups, _FOLDS, data.seed)
+        ridge = RidgeOfMany(data, control, centred=False)
+        weighting, strength = yield from ridge.choose(folds, (_WEIGHTING,), _RIDGE_STRENGTHS)
+        self._choice = Choice("ridge", strength)
+        self._standardiser = ridge.standardiser(weighting)
+        errors = ridge.held_out_errors(folds, weighting)
+        if folds.max() > 0:
+            kernel = KernelOfMany(data, control, self._standardiser, self._landmarks)
+            strength, width = yield from kernel.choose(folds, _KERNEL_WIDTHS, _LANDMARK_STRENGTHS)
+            tried = kernel.held_out_errors(folds)
+            if _pays(errors - tried):
+                errors, marks = tried, kernel.support.shape[0]
+                self._choice, self._gamma = Choice("kernel", strength, width, marks), kernel.gamma
+                text = "{n} scores are many: photos are compared with {landmarks} of them, not with all."
+                yield Notice(Message(text, {"n": int(data.scores.size), "landmarks": marks}))
+        self.cv_errors = np.sqrt(errors)
+        self._cv_rmse = float(np.sqrt(errors.mean()))
+        watched = validation if validation is not None and validation.scores.size else None
+        curve: Iterator[Event] | tuple[Event, ...] = ()
         if self._choice.kind == "ridge":
-            alpha, self._intercept = _ridge(rows @ rows.T, scores, self._choice.strength)
-            self._weights, self._support = rows.T @ alpha, np.zeros((0, rows.shape[1]))
+            self._support = np.zeros((0, data.features.shape[1]))
+            self._weights, self._intercept = ridge.solve(weighting, self._choice.strength)
+            curve = ridge.curve(weighting, self._choice.strength, watched) if watched is not None else ()
         else:
-            gram = np.exp(-self._gamma * squared_distances(rows, rows))
-            used, alpha, self._intercept = _kernel_regression(gram, scores, self._choice.strength)
-            self._weights, self._support = alpha, rows[used]
+            self._support = kernel.support.astype(np.float64)
+            self._weights, self._intercept = kernel.solve()
+            curve = kernel.curve(watched) if watched is not None else ()
+        yield from curve
+        raise_if_stopped(control.should_stop)
+
+    def _solve(self, known: Weighted, median: float) -> None:
+        """Learn photos' scores with the choice that was made; `median` is the squared distance that widths refer to."""
+        self._standardiser, self._gamma = known.standardiser, self._choice.width / median
+        if self._choice.kind == "ridge":
+            alpha, self._intercept = _ridge(known.inner, known.data.scores, self._choice.strength)
+            self._weights, self._support = known.rows.T @ alpha, np.zeros((0, known.rows.shape[1]))
+        else:
+            gram = np.exp(-self._gamma * known.squared)
+            used, alpha, self._intercept = _kernel_regression(gram, known.data.scores, self._choice.strength)
+            self._weights, self._support = alpha, known.rows[used]
 
     def _raw(self, rows: Matrix) -> Scores:
         if self._choice.kind == "ridge":
@@ -104,9 +167,10 @@ class Taste(OnFeatures):
 
     def predict(self, features: Features) -> Scores:
         """Return (N,) scores for (N, D) float32 features; numpy alone."""
-        if self._standardiser is None:
+        standardiser = self._standardiser
+        if standardiser is None:
             raise ValueError("not fitted")
-        return self._raw(self._standardiser.apply(features))
+        return in_blocks(lambda part: self._raw(standardiser.apply(part)), features)
 
     def details(self) -> dict[str, float | int | str]:
         """Return the chosen estimator, its strength and its cross-validated error."""
@@ -116,7 +180,8 @@ class Taste(OnFeatures):
             "inner_cv_rmse": round(self._cv_rmse, 6),
         }
         if self._choice.kind == "kernel":
-            chosen |= {"width": self._choice.width, "support_vectors": int(self._support.shape[0])}
+            counted = "landmarks" if self._choice.landmarks else "support_vectors"
+            chosen |= {"width": self._choice.width, counted: int(self._support.shape[0])}
         return chosen
 
     def save(self, folder: Path) -> None:
@@ -191,7 +256,10 @@ def _choose(
             errors[choice][unseen] = (guess - scores[unseen]) ** 2
     ridge = min((choice for choice in choices if choice.kind == "ridge"), key=lambda choice: errors[choice].mean())
     kernel = min((choice for choice in choices if choice.kind == "kernel"), key=lambda choice: errors[choice].mean())
-    gain = errors[ridge] - errors[kernel]
-    pays = gain.mean() > gain.std() / np.sqrt(scores.size)
-    best = kernel if pays else ridge
+    best = kernel if _pays(errors[ridge] - errors[kernel]) else ridge
     return best, np.sqrt(errors[best])
+
+
+def _pays(gain: Scores) -> bool:
+    """Say whether (N,) gains of the kernel over ridge are more than their uncertainty."""
+    return bool(gain.mean() > gain.std() / np.sqrt(gain.size))
