@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.events import CurvePoint, Event, raise_if_stopped
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
@@ -56,27 +56,28 @@ class RandomForest(OnFeatures):
         forest = RandomForestRegressor(
             max_features=self._tried if self._tried in {"sqrt", "log2"} else float(self._tried),
             min_samples_leaf=self._leaf,
-            oob_score=True,
             warm_start=True,
             n_jobs=-1,
             random_state=data.seed,
         )
         watched = validation is not None and validation.scores.size > 0
         step = _STEP if watched else _STEP_UNWATCHED
+        out_of_bag, unseen = _Answers(data.scores.size), _Answers(0 if validation is None else validation.scores.size)
+        known = 0
         for trees in [*range(step, self._wanted, step), self._wanted]:
             raise_if_stopped(control.should_stop)
             forest.set_params(n_estimators=trees)
-            with warnings.catch_warnings():
-                # with few trees some photos have no out-of-bag guess yet
-                warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")
-                # with a single score there is no R², which nobody asks for
-                warnings.filterwarnings("ignore", message="R.2 score is not well-defined")
-                forest.fit(data.features, data.scores)
-            self._oob_mae = float(np.abs(forest.oob_prediction_ - data.scores).mean())
-            unseen = None
-            if validation is not None and watched:
-                unseen = float(np.abs(forest.predict(validation.features) - validation.scores).mean())
-            yield CurvePoint("trees", float(trees), "mae", self._oob_mae, unseen)
+            forest.fit(data.features, data.scores)
+            # only the new trees are asked: those of earlier steps have not changed their minds
+            for tree, drawn in zip(forest.estimators_[known:], forest.estimators_samples_[known:], strict=True):
+                left_out = np.bincount(drawn, minlength=data.scores.size) == 0
+                out_of_bag.add(_said(tree, data.features), left_out)
+                if validation is not None and watched:
+                    unseen.add(_said(tree, validation.features), np.ones(validation.scores.size, np.bool_))
+            known = trees
+            self._oob_mae = out_of_bag.error(data.scores)
+            error = unseen.error(validation.scores) if validation is not None and watched else None
+            yield CurvePoint("trees", float(trees), "mae", self._oob_mae, error)
             if control.should_finish():
                 break
         self._grown, self._stored, self._file = forest, None, None
@@ -132,6 +133,28 @@ class RandomForest(OnFeatures):
         (model._stored, model._tried, model._leaf), data = read_stored(path, _TRUSTED[0], _TRUSTED, _read)
         model._file = path, data
         return model
+
+
+class _Answers:
+    """The mean of what trees say of photos, tree by tree: not every tree has an answer for every photo."""
+
+    def __init__(self, photos: int) -> None:
+        self._sum, self._count = np.zeros(photos), np.zeros(photos)
+
+    def add(self, said: Scores, rows: NDArray[np.bool_]) -> None:
+        """Take a tree's (N,) answers, for the photos among them that it may be asked about."""
+        self._sum[rows] += said[rows]
+        self._count[rows] += 1
+
+    def error(self, scores: Scores) -> float:
+        """Return the mean absolute error; a photo that nobody has said anything of counts as 0, as in scikit-learn."""
+        return float(np.abs(self._sum / np.maximum(self._count, 1) - scores).mean())
+
+
+def _said(tree: Any, features: Features) -> Scores:
+    """Return a fitted tree's (N,) answers, without the checks of its input that take longer than they do."""
+    said: Scores = tree.tree_.predict(features)[:, 0]
+    return said
 
 
 def _read(stored: StoredEstimator) -> tuple[StoredTrees, str, int]:

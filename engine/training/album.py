@@ -18,6 +18,7 @@ from engine.features.extract import Embedded, embed
 from engine.labels.scorebook import ScoreBook
 from engine.models.base import Features, TrainingSet
 from engine.models.catalog import FEWEST_SCORES
+from engine.models.products import shared
 from engine.prediction.guesses import Stamp
 from engine.storage import content_hash
 from engine.training.bursts import capture_times
@@ -158,6 +159,7 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
         hashes=tuple(hashes),
         scale=(workspace.scale.low, workspace.scale.high),
     )
+    scored = shared(scored)  # whatever part of it is fitted, the products of its pairs are computed once
     known = {path.name: stamp for path, stamp in stamps.items() if stamp is not None}
     return Album(tuple(names), tuple(hashes), scored, unscored, known, fingerprint)
 
