@@ -67,6 +67,7 @@ class PreLogits(nn.Module):
 
 
 def _mean_and_std(maps: Tensor) -> list[Tensor]:
+    maps = maps.float()  # where the network computes in bfloat16, a mean of thousands of places must not
     mean = maps.mean(dim=(2, 3))
     away = maps - mean[:, :, None, None]
     variance = (away * away).mean(dim=(2, 3))

@@ -59,5 +59,5 @@ def run_module(module: nn.Module, how: Preprocess, batch: Pixels) -> FloatArray:
     with torch.inference_mode():
         pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 255
         mean, std = (torch.tensor(value)[:, None, None] for value in (how.mean, how.std))
-        vectors: FloatArray = module((pixels - mean) / std).numpy()
+        vectors: FloatArray = module((pixels - mean) / std).float().numpy()
     return vectors
