@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from engine.workspace import Workspace
 from tui.app import BeholderApp
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 async def wait_for(pilot: Pilot[Any], predicate: Callable[[], bool], description: str) -> None:

@@ -122,7 +122,7 @@ def test_a_poor_encoding_does_not_stop_it(workspace: Workspace) -> None:
 
 def test_ctrl_c_cancels_the_training_and_says_what_is_kept(workspace: Workspace) -> None:
     photo = (workspace.data / "10_0.jpg").read_bytes()
-    for number in range(800):  # enough to look at that the training can't be over before the key arrives
+    for number in range(4000):  # enough to look at that the training can't be over before the key arrives
         (workspace.data / f"more{number}.jpg").write_bytes(photo + number.to_bytes(4, "big"))
     terminal = Terminal("-w", workspace.root, "train")
     terminal.read_until("Looking at the photos")
