@@ -23,7 +23,10 @@ from engine.features.preprocess import FloatArray, Pixels, aspect_shapes, normal
 from engine.features.weights import Weights, file_stem
 from engine.storage import disk_error, disk_errors, write_json
 
-# A row of features below this cosine to torch's own counts as another vector.
+# A row of features below this cosine to torch's own counts as another vector. Two photos that people would call alike
+# have 0.985; a draft decode may cost 0.002. Measured on 900 photos with the votes of many: at 0.9991, bfloat16's worst,
+# taste and ridge rank unseen themes as with float32 (SRCC 0.732 and 0.744 against 0.732 and 0.743), and a model that
+# learned in one precision scores photos in the other within 0.15 of 100 points on average, 0.8 at worst.
 MIN_COSINE = 0.999
 # Each fine-tuned model brings a network of its own, of up to half a gigabyte: so many are kept, by last use.
 KEPT = 20
@@ -114,7 +117,7 @@ class ConvertedNetwork:
             "openvino": openvino.__version__,
             "min_cosine": MIN_COSINE,
             # All are noted: a cache folder may be shared by computers with and without bf16.
-            "cosine": {name: _worst(model, name, pictures, wanted) for name in cpu_precisions()},
+            "cosine": {name: worst_cosine(model, name, pictures, wanted) for name in cpu_precisions()},
         }
         self._model = model
 
@@ -198,7 +201,16 @@ def _picture(width: int, height: int, seed: int) -> Pixels:
     return np.ascontiguousarray(np.rint(255 * pixels.transpose(1, 2, 0)).astype(np.uint8))
 
 
-def _worst(model: Any, precision: str, pictures: list[Pixels], wanted: list[FloatArray]) -> float:
+def worst_cosine(model: Any, precision: str, pictures: list[Pixels], wanted: list[FloatArray]) -> float:
+    """Return how far a converted model's vectors are from those wanted, at worst: what the parity check looks at.
+
+    Args:
+        model: OpenVINO's, from pixels. precision: that it computes in.
+        pictures: what it gets. wanted: the vectors that torch made of them.
+
+    Returns:
+        A cosine of -1…1; -1 where a vector is not finite.
+    """
     found = OpenVinoRuntime(model, precision).run((str(at), picture) for at, picture in enumerate(pictures))
     cosines = [cosine_of(found[str(at)], right) for at, right in enumerate(wanted)]
     return min(cosines) if np.isfinite(cosines).all() else -1.0

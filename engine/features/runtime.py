@@ -64,9 +64,27 @@ def open_runtime(
 ) -> Iterator[Notice | Runtime]:
     """Load a backbone; notices on the way, the `Runtime` last.
 
+    Where there seems to be an NVIDIA card, many pictures go there, unless ``$BEHOLDER_RUNTIME`` forces something else.
+
     Raises:
         DamagedFile: the weights are not of this backbone. UsageError, NeedMissing: see `chosen_runtime`.
     """
+    from engine.features.large_runs import LargeRuns, card_seems_present
+
+    def card() -> Runtime | None:
+        from engine.features.device_runtime import open_device
+
+        return open_device(backbone, weights, cache_folder(environ))
+
+    forced = environ.get("BEHOLDER_RUNTIME", "")
+    for step in _open_on_cpu(backbone, weights, environ):
+        if isinstance(step, Notice) or forced or not card_seems_present(environ):
+            yield step
+        else:
+            yield LargeRuns(step, card)
+
+
+def _open_on_cpu(backbone: Backbone, weights: Weights, environ: Mapping[str, str]) -> Iterator[Notice | Runtime]:
     if chosen_runtime(environ) == "torch":
         yield _torch_runtime(backbone, weights)
         return

@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,8 +17,15 @@ import pytest
 from engine.errors import UsageError
 from engine.events import Notice
 from engine.features.backbones import Backbone, get_backbone
-from engine.features.converted import ConvertedNetwork, check_pictures, cosine_of
-from engine.features.openvino_runtime import OpenVinoRuntime
+from engine.features.converted import (
+    MIN_COSINE,
+    ConvertedNetwork,
+    check_pictures,
+    cosine_of,
+    cpu_precisions,
+    worst_cosine,
+)
+from engine.features.openvino_runtime import OpenVinoRuntime, import_openvino
 from engine.features.preprocess import FloatArray, Pixels, normalised
 from engine.features.runtime import Runtime, chosen_runtime, open_runtime
 from engine.features.torch_runtime import TorchRuntime
@@ -102,6 +112,58 @@ def test_a_conversion_that_failed_the_check_is_not_used(folder: Path) -> None:
     network.record_file.write_text(json.dumps(record))
     assert isinstance(runtime, TorchRuntime)
     assert "slower PyTorch" in said[0]
+
+
+def reversed_colours(steps: Any) -> None:
+    steps.input().preprocess().reverse_channels()
+
+
+def other_normalisation(steps: Any) -> None:
+    types = import_openvino().Type
+    steps.input().preprocess().convert_element_type(types.f32).scale(1.4).convert_element_type(types.u8)
+
+
+def overflow(steps: Any) -> None:
+    ops = import_openvino().opset13
+    steps.output().postprocess().custom(lambda output: ops.multiply(output, np.float32(np.inf)).output(0))
+
+
+@pytest.mark.parametrize("wrong", [reversed_colours, other_normalisation, overflow])
+def test_a_wrong_conversion_fails_the_check_in_every_precision(folder: Path, wrong: Callable[[Any], None]) -> None:
+    openvino = import_openvino()
+    steps = openvino.preprocess.PrePostProcessor(openvino.Core().read_model(converted(folder).model_file))
+    steps.input().tensor().set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout("NHWC"))
+    wrong(steps)
+    model = steps.build()
+    pictures = check_pictures(LITE0)[:1]
+    wanted = vectors_of(TorchRuntime(LITE0, LITE0.find_weights()), pictures)
+    for precision in cpu_precisions():
+        assert worst_cosine(model, precision, pictures, wanted) < MIN_COSINE
+
+
+def test_the_quickest_precision_passes_the_check_with_room_to_spare(folder: Path) -> None:
+    network = converted(folder)
+    record = json.loads(network.record_file.read_text())
+    assert network.precision() == cpu_precisions()[0]
+    assert record["cosine"][cpu_precisions()[0]] > 0.9997
+
+
+def test_only_the_first_depthwise_convolution_is_kept_exact(folder: Path) -> None:
+    layers = list(ElementTree.parse(converted(folder).model_file).iter("layer"))
+    marked = [layer for layer in layers if any("Precision" in each.get("name", "") for each in layer.iter("attribute"))]
+    depthwise = [layer for layer in layers if layer.get("type") == "GroupConvolution"]
+    assert len(depthwise) > 10
+    assert marked == depthwise[:1]
+
+
+def test_a_conversion_of_an_earlier_layout_is_made_again(folder: Path) -> None:
+    network = converted(folder)
+    record = json.loads(network.record_file.read_text())
+    network.record_file.write_text(json.dumps({**record, "layout": 1}))
+    assert network.record() is None
+    network.record_file.write_text(json.dumps(record))
+    assert network.record() == record
 
 
 def test_a_precision_that_lost_too_much_gives_way_to_the_next(folder: Path) -> None:
