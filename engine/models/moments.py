@@ -237,7 +237,8 @@ def solve_few(rows: Matrix, scores: Scores, strength: float, *, centred: bool) -
     level, own = float(scores.mean()), rows - centre
     products = own @ own.T
     penalty = strength * max(float(np.trace(products)) / scores.size, 1e-9)
-    weights: Scores = np.linalg.solve(products + penalty * np.eye(scores.size), scores - level) @ own
+    dual = np.linalg.solve(products + penalty * np.eye(scores.size), scores - level)
+    weights: Scores = np.asarray(dual @ own, np.float64)
     return weights, level - float(weights @ centre)
 
 

@@ -27,9 +27,10 @@ class Sketcher:
         sample: (M, D) float32 feature vectors of some photos of the album, M ≥ 1; up to 512 are looked at.
         blocks: widths of the feature vector's blocks.
         seed: of the random part.
+        rest: how many numbers it has; the more, the nearer the cosines.
     """
 
-    def __init__(self, sample: Features, blocks: list[int], seed: int = 0) -> None:
+    def __init__(self, sample: Features, blocks: list[int], seed: int = 0, rest: int = REST) -> None:
         some = sample[:_SAMPLE]
         self._standardiser = Standardiser.fit(some, blocks)
         rows = self._standardiser.apply(some)
@@ -39,15 +40,15 @@ class Sketcher:
         # a fixed sign, so that the same album gives the same sketch with any library
         turned = directions[:, keep] * np.where(directions[:, keep].sum(axis=0) < 0, -1.0, 1.0)
         self._main = (rows.T @ turned) / np.sqrt(np.maximum(lengths[keep], 1e-12))
-        random = np.random.default_rng(seed).standard_normal((rows.shape[1], REST)) / np.sqrt(REST)
+        random = np.random.default_rng(seed).standard_normal((rows.shape[1], rest)) / np.sqrt(rest)
         self._rest = random - self._main @ (self._main.T @ random)
 
     def nothing(self) -> Matrix:
         """Return the sketches of no photo: (0, D) float32."""
-        return np.zeros((0, self._main.shape[1] + REST), np.float32)
+        return np.zeros((0, self._main.shape[1] + self._rest.shape[1]), np.float32)
 
     def directions(self, vectors: Features) -> Matrix:
-        """Return (N, 64 at most) float32 sketches of length one of (N, D) float32 feature vectors."""
+        """Return (N, 32 + `rest` at most) float32 sketches of length one of (N, D) float32 feature vectors."""
         rows = self._standardiser.apply(vectors)
         found = np.concatenate([rows @ self._main, rows @ self._rest], axis=1).astype(np.float32)
         lengths = np.linalg.norm(found, axis=1, keepdims=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.events import Progress, StopCheck, never_stop, raise_if_stopped
 from engine.models.base import Features
 from engine.models.folds import Index, deal_folds
+from engine.models.moments import MANY
 from engine.models.standardise import Standardiser
 from engine.training.bursts import BURST_ALIKE, Seconds, burst_candidates
+from engine.training.likeness import Likeness, connected
 
 # a name's words before a counter name its theme: Lake_1, Lake_2; but cameras number everything they take
 _THEME = re.compile(r"(?P<theme>.*?)[\s_.-]*\(?\d+\)?$")
@@ -40,7 +43,11 @@ class Parts:
 
 
 def group_photos(
-    names: Sequence[str], features: Features, blocks: Sequence[int], taken: Seconds | None = None
+    names: Sequence[str],
+    features: Features,
+    blocks: Sequence[int],
+    taken: Seconds | None = None,
+    should_stop: StopCheck = never_stop,
 ) -> Index:
     """Return (N,) group numbers: photos that look alike, or whose names say one theme, share a number.
 
@@ -51,32 +58,57 @@ def group_photos(
         features: (N, D) float32.
         blocks: widths of the feature vector's blocks.
         taken: (N,) seconds, when each photo was taken, NaN where unknown; None: of no photo.
+        should_stop: asked on the way.
+
+    Raises:
+        Interrupted: `should_stop` said so.
+    """
+    steps = grouping(names, features, blocks, taken, should_stop)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return np.asarray(end.value, np.int64)
+
+
+def grouping(
+    names: Sequence[str],
+    features: Features,
+    blocks: Sequence[int],
+    taken: Seconds | None = None,
+    should_stop: StopCheck = never_stop,
+    many: int = MANY,
+) -> Generator[Progress, None, Index]:
+    """As `group_photos`, with progress on the way.
+
+    Args:
+        many: photos beyond which pairs are found by sketches; see `Likeness`.
     """
     by_name: dict[str, int] = {}
     same_theme = [(row, by_name.setdefault(theme, row)) for row, theme in enumerate(themes(names)) if theme]
     by_theme = np.array(same_theme, np.int64).reshape(-1, 2)
-    directions = directions_of(features, blocks)
-    known = by_theme if taken is None else np.concatenate([by_theme, _bursts(directions, taken)])
     limit = max(2.0, _LARGEST_GROUP * len(names))
     groups = np.arange(len(names), dtype=np.int64)
-    for alike in _ALIKE:
-        groups = _connected(len(names), np.concatenate([known, _pairs(directions, alike)]))
-        if np.bincount(groups).max() <= limit:
-            break
+    if len(names) > many:
+        likeness = Likeness(features, blocks, should_stop)
+        near = burst_candidates(taken) if taken is not None else np.zeros((0, 2), np.int64)
+        known = np.concatenate([by_theme, near[likeness.cosines(near) > BURST_ALIKE]])
+        for alike in _ALIKE:
+            groups = yield from likeness.join(known, alike)
+            if np.bincount(groups).max() <= limit:
+                break
+    else:
+        raise_if_stopped(should_stop)
+        directions = directions_of(features, blocks)
+        known = by_theme if taken is None else np.concatenate([by_theme, _bursts(directions, taken)])
+        for alike in _ALIKE:
+            groups = connected(len(names), np.concatenate([known, _pairs(directions, alike)]))
+            if np.bincount(groups).max() <= limit:
+                break
     if np.unique(groups).size < min(_FEWEST_GROUPS, len(names)):
         # everything looks like everything: the honest split is impossible, each photo stands for itself
         return np.arange(len(names), dtype=np.int64)
     return groups
-
-
-def _connected(size: int, pairs: Index) -> Index:
-    """Return (N,) group numbers: whoever is joined by a chain of the (P, 2) pairs shares one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(size, size))
-    _, groups = connected_components(graph, directed=False)
-    return np.asarray(groups, np.int64)
 
 
 def themes(names: Sequence[str]) -> list[str]:
