@@ -102,7 +102,11 @@ FAMILIES: Mapping[str, ModelFamily] = {
                 "augment": Param("light", choices=AUGMENTATIONS),
                 "patience": Param(4),
             },
-            {"layer_decay": Param(0.8, 0.5, 1.0), "ema": Param(0.99, choices=(0.0, 0.9, 0.99, 0.999))},
+            {
+                "layer_decay": Param(0.8, 0.5, 1.0),
+                "ema": Param(0.99, choices=(0.0, 0.9, 0.99, 0.999)),
+                "held": Param(0.02, choices=(0.0, 0.02, 0.1)),
+            },
             axis="epochs",
             trains_network=True,
         ),

@@ -27,7 +27,7 @@ def made_task(name, live_norms):
     store = PixelStore(backbone.preprocess, 1 << 30)
     random = np.random.default_rng(0)
     for row, light in enumerate((40, 200)):
-        store.add(row, random.integers(light - 40, light + 40, (3, size, size)).astype(np.uint8))
+        store.add(row, random.integers(light - 40, light + 40, (size, size, 3)).astype(np.uint8))
     nothing = np.zeros((1, 0), np.float32)
     width = backbone.width
     head = Head(
@@ -125,7 +125,7 @@ def test_one_photo_alone_has_no_statistics_and_is_no_obstacle():
 
 def test_a_channel_that_is_flat_over_a_photo_ends_no_training():
     task = made_task("efficientnet_lite0", live_norms=False)
-    task.store.add(0, np.zeros((3, _SMALL, _SMALL), np.uint8))
+    task.store.add(0, np.zeros((_SMALL, _SMALL, 3), np.uint8))
     task.module.train()
     torch.nn.init.ones_(task.module.weight)
     task.guess(np.arange(2)).sum().backward()

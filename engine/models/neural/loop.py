@@ -24,6 +24,7 @@ from engine.models.neural.randomness import seeded, uses_cuda
 from engine.models.neural.scaling import Standard
 
 _SECONDS_BETWEEN_STEPS = 0.1
+_MOST_SECONDS_APART = 60.0  # no more work than that is at risk, or one epoch
 
 
 class Loop:
@@ -58,9 +59,11 @@ class Loop:
             {**group, "lr": 0.0, "weight_decay": plan.weight_decay if group["decays"] else 0.0}
             for group in task.parameter_groups()
         ]
-        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99))
+        # one pass over each tensor instead of a dozen
+        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), fused=True)
         self.best: dict[str, Tensor] = {}
         self._said = self._kept = -math.inf
+        self._apart = 0.0
         self._complained = False
 
     def run(self) -> Iterator[Event]:
@@ -226,7 +229,8 @@ class Loop:
         return Notice(message)
 
     def _keep(self, *, last: bool) -> Iterator[Notice]:
-        if self.clock() - self._kept < self.plan.seconds_between_checkpoints and not last:
+        begun = self.clock()
+        if begun - self._kept < max(self.plan.seconds_between_checkpoints, self._apart) and not last:
             return
         state = self.state
         moments = {
@@ -254,6 +258,8 @@ class Loop:
             )
         else:
             self._kept = self.clock()
+            others = 1 / self.plan.share_for_checkpoints - 1
+            self._apart = min(others * (self._kept - begun), _MOST_SECONDS_APART)
 
     def _resume(self) -> Iterator[Event]:
         """Take up the newest checkpoint, if there is one, and tell again what was told of its epochs."""

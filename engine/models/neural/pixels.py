@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.errors import BeholderError, Message
 from engine.events import Event, ItemFailed, Progress, StopCheck, raise_if_stopped
 from engine.features.backbones import Preprocess
-from engine.features.preprocess import load_input
+from engine.features.preprocess import load_pixels
 from engine.storage import content_hash, disk_errors
 
 _CHUNK = 64
@@ -47,7 +47,7 @@ class PixelStore:
         return len(self._pictures) + len(self._places)
 
     def add(self, row: int, picture: Picture) -> None:
-        """Keep the (3, height, width) uint8 picture of a row.
+        """Keep the (height, width, 3) uint8 picture of a row.
 
         Raises:
             NeedMissing: it has to go to the disk, and that is full.
@@ -62,12 +62,12 @@ class PixelStore:
             self._file.seek(self._end)
             self._file.write(picture.tobytes())
             self._file.flush()
-        self._places[row] = (self._end, (picture.shape[1], picture.shape[2]))
+        self._places[row] = (self._end, (picture.shape[0], picture.shape[1]))
         self._end += picture.nbytes
 
     def shape(self, row: int) -> Shape:
         """Return height and width of a row's picture."""
-        found = self._places[row][1] if row in self._places else self._pictures[row].shape[1:]
+        found = self._places[row][1] if row in self._places else self._pictures[row].shape[:2]
         return (int(found[0]), int(found[1]))
 
     def rows(self) -> NDArray[np.int64]:
@@ -75,8 +75,8 @@ class PixelStore:
         return np.array(sorted([*self._pictures, *self._places]), np.int64)
 
     def batch(self, rows: Sequence[int] | NDArray[np.int64]) -> Tensor:
-        """Return (B, 3, height, width) uint8 pictures of rows that share one shape."""
-        return torch.from_numpy(np.stack([self._picture(int(row)) for row in rows]))
+        """Return (B, 3, height, width) uint8 pictures of rows that share one shape, channels last in memory."""
+        return torch.from_numpy(np.stack([self._picture(int(row)) for row in rows])).permute(0, 3, 1, 2)
 
     def by_shape(self, rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
         """Return rows in batches of at most `size`, each of one shape; within a shape the order stays."""
@@ -96,7 +96,7 @@ class PixelStore:
         assert self._file is not None
         size = 3 * height * width
         data = os.pread(self._file.fileno(), size, start)
-        return np.frombuffer(data, np.uint8).reshape(3, height, width)
+        return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
 
 def read_pixels(
@@ -141,20 +141,14 @@ def _read(path: Path, known: str, how: Preprocess, should_stop: StopCheck) -> Pi
     try:
         if known and content_hash(path) != known:
             return Message("It has changed since its score was read.")
-        return to_bytes(load_input(path, how), how)
+        return load_pixels(path, how)
     except BeholderError as error:
         return error.message
 
 
-def to_bytes(picture: NDArray[np.float32], how: Preprocess) -> Picture:
-    """Return the (3, height, width) uint8 pixels that a network's input was made from; nothing is lost."""
-    mean, std = (np.asarray(value, np.float32)[:, None, None] for value in (how.mean, how.std))
-    pixels: Picture = np.rint((picture * std + mean) * 255).astype(np.uint8)
-    return pixels
-
-
 def normalised(pixels: Tensor, how: Preprocess) -> Tensor:
-    """Return (B, 3, height, width) float32 network inputs of pixels: uint8, or float32 of 0…1."""
+    """Return (B, 3, height, width) float32 network inputs of pixels: uint8, or float32 of 0…1; their layout stays."""
     mean, std = (torch.tensor(value, device=pixels.device)[:, None, None] for value in (how.mean, how.std))
-    values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
-    return (values - mean) / std
+    unit = 255 if pixels.dtype == torch.uint8 else 1
+    # in place on a copy: four passes over a batch would cost as much as the augmentation
+    return pixels.to(torch.float32, copy=True).mul_(1 / (unit * std)).sub_(mean / std)

@@ -61,6 +61,7 @@ class Plan:
         seed: makes order, dropout and augmentation. stage: ``head`` or ``all``, for events.
         fewest: no early end before that epoch, unless the fit is stopped.
         seconds_between_checkpoints: the first epoch is kept at once.
+        share_for_checkpoints: of the time, above 0 up to 1; with less than 1 some epochs are not kept.
     """
 
     epochs: int
@@ -76,6 +77,7 @@ class Plan:
     stage: str = "all"
     fewest: int = 0
     seconds_between_checkpoints: float = 0.0
+    share_for_checkpoints: float = 1.0
 
 
 @dataclass

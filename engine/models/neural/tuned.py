@@ -128,8 +128,9 @@ class TunedTask:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return one group for each depth; biases and factors of normalisations don't decay."""
-        backbone = [(name, value) for name, value in self.module.features.named_parameters() if value.requires_grad]
-        depth = depths(name for name, _ in backbone)
+        everything = [*self.module.features.named_parameters()]
+        depth = depths(name for name, _ in everything)
+        backbone = [(name, value) for name, value in everything if value.requires_grad]
         groups: dict[tuple[float, bool], list[Tensor]] = {(0.0, True): [self.module.weight], (0.0, False): []}
         groups[0.0, False].append(self.module.bias)
         for name, value in backbone:
@@ -164,7 +165,7 @@ class TunedTask:
         return answer.float()
 
     def _inputs(self, pixels: Tensor) -> Tensor:
-        return normalised(pixels.to(self.device), self.how).contiguous(memory_format=memory_format(self.module))
+        return inputs_of(pixels, self.how, self.module, self.device)
 
     def _cast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "bf16":
@@ -187,6 +188,11 @@ class TunedTask:
         return found
 
 
+def inputs_of(pixels: Tensor, how: Preprocess, module: nn.Module, device: torch.device) -> Tensor:
+    """Return (B, 3, height, width) float32 network inputs of pixels, where and as a module's weights lie."""
+    return normalised(pixels.to(device), how).contiguous(memory_format=memory_format(module))
+
+
 def memory_format(module: nn.Module) -> torch.memory_format:
     """Return how a module's convolutions lie in memory."""
     for value in module.parameters():
@@ -202,7 +208,5 @@ def vectors_of(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Yield rows with their (B, D) float32 feature vectors, computed with whole precision."""
     features.eval()
-    layout = memory_format(features)
     for same in store.by_shape(np.asarray(rows, np.int64), _EVALUATED_TOGETHER):
-        inputs = normalised(store.batch(same).to(device), how).contiguous(memory_format=layout)
-        yield same, features(inputs).float().cpu().numpy()
+        yield same, features(inputs_of(store.batch(same), how, features, device)).float().cpu().numpy()
