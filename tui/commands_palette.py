@@ -28,8 +28,9 @@ class BeholderCommands(Provider):
         yield t("app.command.chinese"), t("app.command.chinese_tip"), partial(app.use_language, "zh")
         yield t("app.command.dark"), t("app.command.dark_tip"), partial(app.use_theme, DARK.name)
         yield t("app.command.light"), t("app.command.light_tip"), partial(app.use_theme, LIGHT.name)
-        for mode in ("half", "quadrant", "auto"):
+        for mode in ("half", "quadrant", "exact", "auto"):
             yield t(f"pixels.command.{mode}"), t(f"pixels.command.{mode}_tip"), partial(app.use_pictures, mode)
+        yield t("cache.command"), t("cache.command_tip"), partial(_open_cache, app)
         yield t("app.key.help"), t("app.key.help_tip"), app.action_help
         yield t("app.key.quit"), t("app.key.quit_tip"), app.action_quit
 
@@ -45,3 +46,9 @@ class BeholderCommands(Provider):
             score = matcher.match(name)
             if score > 0:
                 yield Hit(score, matcher.highlight(name), run, help=help_text)
+
+
+def _open_cache(app: BeholderApp) -> None:
+    from tui.dialogs.cache import open_cache
+
+    open_cache(app)

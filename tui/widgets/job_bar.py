@@ -118,6 +118,7 @@ def phase_name(phase: str) -> str:
         "waiting": t("app.phase.waiting"),
         "comparing": t("app.phase.comparing"),
         "searching": t("app.phase.searching"),
+        "pruning": t("cache.phase"),
     }
     return known.get(phase, display_name(phase) or t("app.phase.running"))
 
