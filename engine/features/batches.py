@@ -5,12 +5,13 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import BeholderError, Message
+from engine.features.decoding import Job
 from engine.features.file_key import FileKey
 from engine.features.preprocess import FloatArray, Pixels
 from engine.storage import content_hash, disk_error
@@ -50,16 +51,12 @@ class Batch:
     items: list[Path | Embedded]
     looks: list[Look | Message | Embedded]
     hashes: dict[FileKey, str | Message] = field(default_factory=dict)
-    reading: dict[FileKey, Future[str | Message]] = field(default_factory=dict)
+    reading: dict[FileKey, Job[str | Message]] = field(default_factory=dict)
     links: dict[FileKey, FileKey] = field(default_factory=dict)
     found: dict[str, FloatArray | Message] = field(default_factory=dict)
-    decoding: dict[str, Future[Pixels]] = field(default_factory=dict)
+    decoding: dict[str, Job[Pixels]] = field(default_factory=dict)
     looked_up: bool = False
     begun_ns: int = field(default_factory=time.time_ns)
-
-    def is_read(self) -> bool:
-        """Say whether all contents are known, so that looking them up waits for nothing."""
-        return all(future.done() for future in self.reading.values())
 
     def parts(self) -> list[Part]:
         """Return the batch in pieces in which no more than `BATCH` photos must be computed."""
@@ -136,9 +133,11 @@ def hash_of(path: Path) -> str | Message:
         return error.message
 
 
-def decoded(future: Future[Pixels]) -> Pixels | Message:
+def decoded(job: Job[Pixels]) -> Pixels | Message:
     """Return the picture that a thread has read, or why it could not."""
     try:
-        return future.result()
+        return job.result()
     except BeholderError as error:
         return error.message
+    except CancelledError:
+        return Message("It was not decoded: the work was stopped.")

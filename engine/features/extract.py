@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from engine.errors import Message
 from engine.events import Notice, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.features.backbones import Backbone, fingerprint, get_backbone
-from engine.features.batches import BATCH, Batch, Embedded, Look, decoded, hash_of, look_at
+from engine.features.batches import BATCH, Batch, Embedded, Look, Part, hash_of, look_at
 from engine.features.cache import FeatureCache
+from engine.features.decoding import DecodePool, seconds_to_decode
 from engine.features.file_key import FileKey
-from engine.features.preprocess import FloatArray, Pixels, load_pixels
+from engine.features.network_run import NetworkRun
+from engine.features.preprocess import Pixels, load_pixels
 from engine.features.runtime import Runtime, open_runtime
 
 __all__ = ["BATCH", "Embedded", "Embedder", "embed", "embed_with"]
 
 SECONDS_BETWEEN_PROGRESS = 0.2
 _CACHED_BATCH = 256
+_MOST_DECODERS = 8  # each may hold a whole picture of the pixel limit
 _MOST_LINKS = 20_000  # files with several names whose content is remembered
 
 
@@ -118,7 +120,8 @@ class Embedder:
         self._runtime: Runtime | None = None
         self._size = BATCH
         self._links: dict[tuple[int, ...], str] = {}
-        self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="decode")
+        self._pool = DecodePool(min(_MOST_DECODERS, os.cpu_count() or 1), seconds_to_decode())
+        self._network = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +129,8 @@ class Embedder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
+        self._network.shutdown(cancel_futures=True)
 
     def runtime(self) -> Generator[Notice, None, Runtime]:
         """Return what runs the network, loaded now if it was not yet; notices on the way."""
@@ -178,28 +182,67 @@ class Embedder:
     def _batches(
         self, source: Iterator[Path | Embedded | None], should_stop: StopCheck
     ) -> Iterator[Notice | list[Embedded]]:
+        """Begin a part of the photos before the part before it is waited for: so the network never waits itself."""
         raise_if_stopped(should_stop)
         batch = self._next_batch(source)
-        before: Mapping[str, FloatArray | Message] = {}
-        while batch is not None:
-            raise_if_stopped(should_stop)
-            ahead = self._next_batch(source)
-            self._look_up(batch)
-            for part in batch.parts():
+        runs: deque[NetworkRun] = deque()
+        try:
+            while batch is not None:
                 raise_if_stopped(should_stop)
-                missing = dict(part.missing())
-                # a copy of what the batch before this one computed after this one was looked up
-                copies = {key: before[key] for key in missing if key in before}
-                batch.found.update(copies)
-                missing = {key: path for key, path in missing.items() if key not in copies}
-                if missing:
-                    runtime = yield from self.runtime()
-                    self._compute(batch, missing, runtime, ahead)
-                if self.cache is not None and self.cache.notices:
-                    yield from self.cache.take_notices()
-                if done := batch.embedded(part):
-                    yield done
-            before, batch = batch.found, ahead
+                ahead = self._next_batch(source)
+                self._look_up(batch, {key for run in runs for key in run.keys})
+                for part in batch.parts():
+                    raise_if_stopped(should_stop)
+                    runs.append((yield from self._begin_run(part, {key for run in runs for key in run.keys})))
+                    while len(runs) > 1 or (runs and runs[0].done()):
+                        yield from self._finish(runs, (batch, ahead))
+                while runs and ahead is not None and not ahead.items:  # a pause
+                    yield from self._finish(runs, (batch, ahead))
+                batch = ahead
+            while runs:
+                raise_if_stopped(should_stop)
+                yield from self._finish(runs, ())
+        finally:
+            self._end(runs, batch)
+
+    def _begin_run(self, part: Part, computing: Container[str]) -> Generator[Notice, None, NetworkRun]:
+        """Have the network compute what is not known of a part, except what it computes at this moment."""
+        missing = {key: path for key, path in part.missing() if key not in computing}
+        self._decode(part.batch, missing)
+        run = NetworkRun(part, {key: part.batch.decoding.pop(key) for key in missing})
+        if missing:
+            try:
+                runtime = yield from self.runtime()
+            except BaseException:
+                run.stop()
+                raise
+            run.begin(self._network, runtime)
+        return run
+
+    def _finish(self, runs: deque[NetworkRun], batches: Iterable[Batch | None]) -> Iterator[Notice | list[Embedded]]:
+        """Wait for the first of the runs, save what it computed, and hand it on; to those behind it as well."""
+        vectors, failed = runs[0].results()
+        run = runs.popleft()
+        if self.cache is not None:
+            self.cache.put_many(vectors, self.fingerprint)
+        for batch in (run.part.batch, *(later.part.batch for later in runs), *batches):
+            if batch is not None:
+                batch.found.update(vectors)
+                batch.found.update(failed)
+        if self.cache is not None and self.cache.notices:
+            yield from self.cache.take_notices()
+        if done := run.part.batch.embedded(run.part):
+            yield done
+
+    def _end(self, runs: Iterable[NetworkRun], batch: Batch | None) -> None:
+        """Take no further photo, and save what is computed."""
+        for job in batch.decoding.values() if batch is not None else ():
+            job.cancel()
+        for run in runs:
+            run.stop()
+        for run in runs:
+            if not run.failed() and self.cache is not None:
+                self.cache.put_many(run.results()[0], self.fingerprint)
 
     def _next_batch(self, source: Iterator[Path | Embedded | None]) -> Batch | None:
         """Take further photos and begin to read them; None at the end, an empty batch in a pause."""
@@ -229,7 +272,7 @@ class Embedder:
             # Of several links to one file the first is read.
             same = first.setdefault(look.inode, look.key) if look.inode is not None else look.key
             if same == look.key and look.key not in batch.reading:
-                batch.reading[look.key] = self._pool.submit(hash_of, Path(os.fsdecode(look.key[0])))
+                batch.reading[look.key] = self._pool.hash(*_reading(look.key))
             elif same != look.key:
                 batch.links[look.key] = same
         return batch
@@ -276,31 +319,12 @@ class Embedder:
     def _decode(self, batch: Batch, photos: dict[str, Path]) -> None:
         for key, path in photos.items():
             if key not in batch.decoding and key not in batch.found:
-                batch.decoding[key] = self._pool.submit(load_pixels, path, self.backbone.preprocess)
+                batch.decoding[key] = self._pool.decode(path, self._load(path))
 
-    def _compute(self, batch: Batch, missing: dict[str, Path], runtime: Runtime, ahead: Batch | None) -> None:
-        self._decode(batch, missing)
+    def _load(self, path: Path) -> Callable[[float], Pixels]:
+        return lambda until: load_pixels(path, self.backbone.preprocess, until=until)
 
-        def pictures() -> Iterator[tuple[str, Pixels]]:
-            for key in missing:
-                picture = decoded(batch.decoding.pop(key))
-                if ahead is not None and ahead.is_read():
-                    self._look_up(ahead, missing)  # so that its photos are decoded while the network works
-                if isinstance(picture, Message):
-                    batch.found[key] = picture
-                else:
-                    yield key, picture
 
-        try:
-            vectors = runtime.run(pictures())
-        except BaseException:
-            for future in [*batch.decoding.values(), *(ahead.decoding.values() if ahead else ())]:
-                future.cancel()
-            raise
-        good = {key: vector for key, vector in vectors.items() if np.isfinite(vector).all()}
-        if self.cache is not None:
-            # not of a photo that was replaced between the reading of its content and its decoding
-            same = {key for key in good if (now := FileKey.of(missing[key])) and batch.hashes.get(now) == key}
-            self.cache.put_many({key: vector for key, vector in good.items() if key in same}, self.fingerprint)
-        strange = Message("The network's output for it is not a number.")
-        batch.found.update({**dict.fromkeys(vectors, strange), **good})
+def _reading(key: FileKey) -> tuple[Path, Callable[[], str | Message]]:
+    path = Path(os.fsdecode(key[0]))
+    return path, lambda: hash_of(path)

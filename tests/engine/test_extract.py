@@ -145,7 +145,8 @@ def test_a_stop_keeps_what_is_done(tmp_path: Path) -> None:
                     seen.append(event.path)  # noqa: PERF401 - the stop check looks at it meanwhile
         assert seen == paths[:32]
         assert cache._base is not None
-        assert cache._base.execute("SELECT count(*) FROM features").fetchone() == (32,)
+        # what the network had computed behind them by then is kept too
+        assert 32 <= cache._base.execute("SELECT count(*) FROM features").fetchone()[0] <= 40
         assert [item.path for item in embedded(paths, cache)] == paths
 
 
