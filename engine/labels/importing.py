@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from engine.events import Event, ItemFailed, Phase, Progress, StopCheck, never_s
 from engine.labels.planning import ImportItem, ImportOptions, ImportPlan, plan_import
 from engine.labels.recent import remember_folder
 from engine.labels.scorebook import ScoreBook
-from engine.storage import AlreadyThere, content_hash
+from engine.storage import AlreadyThere, content_hash, disk_error
 from engine.workspace import Workspace
 
 __all__ = ["ImportItem", "ImportOptions", "ImportPlan", "ImportReport", "plan_import", "run_import"]
@@ -121,8 +122,9 @@ class _Work:
     """An import under way: what was copied, what waits to be flushed with others, the scores that are not written."""
 
     def __init__(self, workspace: Workspace, book: ScoreBook, folder: Path) -> None:
-        self.workspace = workspace
         self.book = book
+        self._data = workspace.data
+        self._place = os.fspath(workspace.data)
         self.folder = folder
         self.imported = 0
         self.names: list[str] = []
@@ -145,7 +147,7 @@ class _Work:
             elif is_there:
                 self._took(item, name, is_there)
             else:
-                self._copies.add(item.source, self.workspace.data / name)
+                self._copies.add(item.source, self._data / name)
                 self._on_the_way[name.casefold()] = (name, item)
         except BeholderError as error:
             failed.append((item, _own_fault(error, item)))
@@ -163,7 +165,7 @@ class _Work:
             self._on_the_way.clear()
             troubles: list[BeholderError] = []
             for name, item in on_the_way:
-                trouble = outcome[self.workspace.data / name]
+                trouble = outcome[self._data / name]
                 if trouble is None:
                     self._took(item, name, False)
                 elif isinstance(trouble, AlreadyThere):
@@ -190,17 +192,29 @@ class _Work:
 
     def _destination(self, item: ImportItem) -> tuple[str, bool]:
         """Return the name for a photo, and whether it lies there already: another import may run meanwhile."""
-        there = self.workspace.data / item.name
-        if item.state == "same" and there.is_file() and there.stat().st_size == item.size:
+        if item.state == "same" and self._size(item.name) == item.size:
             return item.name, True  # the plan has compared the contents
         stem, suffix = os.path.splitext(item.name)  # noqa: PTH122
         name, number = item.name, 1
-        while (self.workspace.data / name).exists():
-            if content_hash(self.workspace.data / name) == content_hash(item.source):
+        while (size := self._size(name)) is not None:
+            if size >= 0 and content_hash(self._data / name) == content_hash(item.source):
                 return name, True
             number += 1
             name = f"{stem}_{number}{suffix}"
         return name, False
+
+    def _size(self, name: str) -> int | None:
+        """Return the bytes of the file of a name in ``data/``, None for nothing, −1 for what is no file."""
+        path = f"{self._place}/{name}"  # asked for each of very many photos: no Path
+        try:
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode) and os.path.exists(path):  # noqa: PTH110
+                status = os.stat(path)  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise disk_error(error, path) from error
+        return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
     def save(self) -> None:
         """Keep all that was copied so far, with its scores."""

@@ -221,6 +221,17 @@ def test_a_name_taken_between_plan_and_run_is_not_overwritten(source: Path, targ
     assert ScoreBook(target).scores() == {"85_2.jpg": 85}
 
 
+def test_a_name_that_a_folder_or_a_dead_link_has_is_passed_by(source: Path, target: Workspace) -> None:
+    paint(source / "85.jpg", 1)
+    paint(source / "86.jpg", 2)
+    plan = plan_of(target, source)
+    (target.data / "85.jpg").mkdir()
+    (target.data / "86.jpg").symlink_to("nowhere")
+    report = drain(run_import(target, plan))[0]
+    assert report.renamed == {"85.jpg": "85_2.jpg", "86.jpg": "86_2.jpg"}
+    assert ScoreBook(target).scores() == {"85_2.jpg": 85, "86_2.jpg": 86}
+
+
 def test_an_interrupted_import_keeps_what_is_done_and_goes_on(source: Path, target: Workspace) -> None:
     for number in range(6):
         paint(source / f"{number}.jpg", number)
