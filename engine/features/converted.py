@@ -32,6 +32,10 @@ MIN_COSINE = 0.999
 KEPT = 20
 # Raise it when what is written changes: an earlier conversion is then made again.
 LAYOUT = 3
+# Compiling a shape takes a fifth of a second of one core, reading what was compiled half of that. The file is as large
+# as the network, one a shape: only of small networks are they kept, and not more than two sets of shapes.
+_SMALL = 32_000_000
+_COMPILED = 18
 _ABANDONED = 24 * 3600.0  # seconds after which a folder that was never finished is nobody's
 
 
@@ -86,6 +90,20 @@ class ConvertedNetwork:
         with contextlib.suppress(OSError):
             os.utime(self.record_file)
         return self.model_file
+
+    def compiled(self) -> Path | None:
+        """Return the folder for what was compiled of a network that is kept, with room in it; None: keep nothing."""
+        folder = self.folder / "compiled"
+        try:
+            if self.model_file.with_suffix(".bin").stat().st_size > _SMALL or not os.access(self.folder, os.W_OK):
+                return None
+            folder.mkdir(exist_ok=True)
+            files = sorted((file.stat().st_mtime, file) for file in folder.iterdir())
+            for _, file in files[: max(len(files) - _COMPILED, 0)]:
+                file.unlink(missing_ok=True)
+        except OSError:
+            return None
+        return folder
 
     def convert(self) -> None:
         """Convert and check against torch; the result is in memory, `save` keeps it.

@@ -116,7 +116,7 @@ def _open_on_cpu(backbone: Backbone, weights: Weights, environ: Mapping[str, str
         yield _torch_runtime(backbone, weights)
         return
     try:
-        runtime: Runtime = OpenVinoRuntime(network.model(), precision)
+        runtime: Runtime = OpenVinoRuntime(network.model(), precision, network.compiled())
     except RuntimeError as error:  # another program has just made room for its own networks
         yield _cant_convert(backbone, error)
         runtime = _torch_runtime(backbone, weights)

@@ -157,6 +157,34 @@ def test_only_the_first_depthwise_convolution_is_kept_exact(folder: Path) -> Non
     assert marked == depthwise[:1]
 
 
+def test_what_was_compiled_serves_the_next_process_and_is_mended_when_damaged(folder: Path) -> None:
+    compiled = converted(folder).compiled()
+    assert compiled is not None
+    for file in compiled.iterdir():
+        file.unlink()
+    picture = check_pictures(LITE0)[:1]
+    first = vectors_of(opened(LITE0, "default", folder)[1], picture)
+    (file,) = compiled.iterdir()
+    assert np.array_equal(vectors_of(opened(LITE0, "default", folder)[1], picture), first)
+    assert list(compiled.iterdir()) == [file]
+    size = file.stat().st_size
+    file.chmod(0o600)
+    os.truncate(file, size // 2)
+    assert np.array_equal(vectors_of(opened(LITE0, "default", folder)[1], picture), first)
+    assert file.stat().st_size == size
+
+
+def test_what_was_compiled_takes_a_bounded_place(folder: Path) -> None:
+    compiled = converted(folder).compiled()
+    assert compiled is not None
+    for number in range(30):
+        (compiled / f"{number}.blob").write_bytes(b"")
+        os.utime(compiled / f"{number}.blob", (1000 + number, 1000 + number))
+    converted(folder).compiled()
+    assert len(list(compiled.iterdir())) == 18
+    assert not (compiled / "0.blob").exists()
+
+
 def test_a_conversion_of_an_earlier_layout_is_made_again(folder: Path) -> None:
     network = converted(folder)
     record = json.loads(network.record_file.read_text())
