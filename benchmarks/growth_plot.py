@@ -17,7 +17,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 150, 64, 70
 _FOOT = 44
 _SCALE = 2  # drawn twice as large and made smaller: Pillow's lines have no soft edges
 _PAPER, _INK, _FAINT, _GRID = "#ffffff", "#202428", "#6b7280", "#e5e7eb"
-_COLOURS = ("#0b6bcb", "#d9480f", "#2b8a3e", "#9c36b5", "#c92a2a", "#0c8599", "#8a6d00")
+LINE_COLOURS = ("#0b6bcb", "#d9480f", "#2b8a3e", "#9c36b5", "#c92a2a", "#0c8599", "#8a6d00")
 
 
 class Panel(NamedTuple):
@@ -50,7 +50,7 @@ def draw(path: Path, panels: Sequence[Panel], x_title: str, foot: str) -> None:
     width, height = _PANEL[0] * len(panels), _PANEL[1] + _FOOT
     page = Image.new("RGB", (width * _SCALE, height * _SCALE), _PAPER)
     names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
-    colours = {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(names)}
+    colours = {name: LINE_COLOURS[place % len(LINE_COLOURS)] for place, name in enumerate(names)}
     for place, panel in enumerate(panels):
         _Drawing(page, panel, place * _PANEL[0], colours, x_title).draw()
     _Pen(page).text((width / 2, height - _FOOT / 2 - 4), foot, 14, _FAINT, "mm")
