@@ -16,7 +16,7 @@ _SCORE = re.compile(r"(?P<score>-?[0-9]+(?:\.[0-9]+)?)(?P<counter>(?:[_-][0-9]{1
 _DATE = re.compile(r"(?:19|20)[0-9]{2}(?P<sep>[-_.]?)(?:0[1-9]|1[0-2])(?:(?P=sep)(?:0[1-9]|[12][0-9]|3[01]))?(?:\D.*)?")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ParsedScore:
     """What a file name says.
 

@@ -47,7 +47,7 @@ class ImportOptions:
     stars: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImportItem:
     """One file of the folder, and what becomes of it.
 
@@ -139,11 +139,11 @@ def plan_import(
             path=options.folder,
             formats=READABLE,
         )
-    relative = {path: path.relative_to(options.folder).as_posix() for path in paths}
     parsed: dict[Path, ParsedScore] = {}
     if table is None and not options.stars:
         parsed = {path: parse_score(path.name, incoming, pattern) for path in paths}
     elif table is not None:
+        relative = {path: path.relative_to(options.folder).as_posix() for path in paths}
         parsed, unmatched = _from_table(table, relative, incoming)
         if unmatched:
             values = {"count": unmatched, "table": table.path.name}
@@ -156,7 +156,7 @@ def plan_import(
     items: list[ImportItem] = []
     started = time.monotonic()
     for path, verdict, stars in _inspect(paths, scale if options.stars else None, should_stop):
-        items.append(shelf.place(path, stars or parsed[path], verdict))
+        items.append(shelf.place(path, stars or parsed.pop(path), verdict))
         rate = len(items) / max(time.monotonic() - started, 1e-6)
         yield Progress("scanning", len(items), len(paths), rate, (len(paths) - len(items)) / rate)
     return ImportPlan((*items, *passed_over), options.folder, scale)
