@@ -137,13 +137,20 @@ def flips(place: Path, photos: int = 16) -> Iterator[Figure]:
     yield Figure("key to next photo drawn, 120×40, 12 MP: p50", milliseconds(middle), "", None, beside)
     yield at_most("  p95", quantile(seconds, 0.95), 0.06)
     yield at_most("  longest block of the event loop", block, 0.03)
-    usual = _flip_bytes(workspace, order)
-    low = _flip_bytes(workspace, order, "--low-bandwidth")
+    usual = flip_bytes(workspace, order)
+    low = flip_bytes(workspace, order, "--low-bandwidth")
     yield Figure("bytes of a photo flip, 80×40: median", f"{usual:,}")
     yield Figure("  with --low-bandwidth", f"{low:,}", "< half", low < usual / 2, f"{usual / low:.1f}× less")
 
 
-def _flip_bytes(workspace: Workspace, order: Sequence[int], *options: str) -> int:
+def flip_bytes(workspace: Workspace, order: Sequence[int], *options: str) -> int:
+    """Return how many bytes the app sends for a flip in the scoring mode, 80×40: the median.
+
+    Args:
+        workspace: whose photos are shown.
+        order: numbers of photos, each the next one to the last in either direction; the first photo, 0, is shown before.
+        options: for the app.
+    """
     with WatchedApp(workspace, _FULL, *options) as app:
         app.wait_for("F3 Data")
         app.press("s")

@@ -20,8 +20,8 @@ from engine.storage import disk_errors, write_text
 
 _LOCK_SECONDS = 20.0
 
-PICTURES = ("half", "quadrant", "auto", "kitty", "sixel")
-"""How photos can be drawn: half or quadrant cells, or the pixels that the terminal is asked for."""
+PICTURES = ("half", "quadrant", "exact", "auto", "kitty", "sixel")
+"""How photos can be drawn: half or quadrant cells, half cells with exact colours, or the pixels that the terminal is asked for."""
 
 _SCALE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|\.\.|:)\s*(-?\d+(?:\.\d+)?)\s*")
 

@@ -147,8 +147,8 @@ def _zoomed(request: Request, image: Image.Image) -> list[Strip]:
     wide, high = (
         max(min(round(length * scale), room), 1) for length, room in zip(part.size, request.dots, strict=True)
     )
-    # From 100 % on each pixel is one half cell: quadrants could show no more.
-    cells: Cells = "half" if scale >= 1 else request.cells
+    # From 100 % on each pixel is one half cell: quadrants could show no more, and who looks so near means its colour.
+    cells: Cells = "exact" if scale >= 1 else request.cells
     return cell_strips(part, (wide, high), cells, few_colours=request.few_colours, palette=request.palette)
 
 

@@ -106,6 +106,11 @@ class PictureStrip(LazyStrip):
         self._ansi = _ansi(self.cells, self._palette) + _RESET
         return self
 
+    @property
+    def sent(self) -> int:
+        """How many bytes the row takes on a terminal that knows its colours."""
+        return len((self._ansi or self.prepare()._ansi).encode())
+
     def make_segments(self) -> list[Segment]:
         """Return the row as Textual's segments; equal neighbours are one."""
         colour = _palette_colour if self._palette else _colour

@@ -14,6 +14,7 @@ from tui.terminal_probe import CELL_MODES, find_graphics, in_multiplexer, never_
 _USED = {
     "half": Message("Photos are drawn with half cells."),
     "quadrant": Message("Photos are drawn with quadrant cells."),
+    "exact": Message("Photos are drawn with half cells of exact colours."),
     "pixels": Message("Photos are drawn with real pixels."),
 }
 _SMALLEST = (80, 24)

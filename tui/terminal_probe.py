@@ -21,7 +21,7 @@ from typing import Literal
 
 from engine.errors import Message
 
-CELL_MODES = ("half", "quadrant")
+CELL_MODES = ("half", "quadrant", "exact")
 """The ways to draw photos for which no terminal has to be asked."""
 
 PixelMode = Literal["", "kitty", "sixel"]

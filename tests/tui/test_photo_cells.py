@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 from PIL import Image
+from rich.console import Console
 from rich.segment import Segment
 from rich_pixels import HalfcellRenderer
 
@@ -53,10 +54,36 @@ def _colours(segments: Iterable[Segment]) -> list[tuple[object, object]]:
     return found
 
 
-def test_half_cells_are_those_of_rich_pixels() -> None:
+def test_exact_cells_are_those_of_rich_pixels() -> None:
     image = Image.merge("RGB", [Image.effect_noise((30, 20), 90) for _ in range(3)])
     plain = [line for line in Segment.split_lines(HalfcellRenderer().render(image, None)) if line]
-    assert [_colours(strip) for strip in photo_strips(image, 30, 10)] == [_colours(line) for line in plain]
+    assert [_colours(strip) for strip in photo_strips(image, 30, 10, "exact")] == [_colours(line) for line in plain]
+
+
+@pytest.mark.parametrize(("few_colours", "farthest"), [(False, 8), (True, 16)])
+def test_no_colour_moves_farther_than_the_bound(few_colours: bool, farthest: int) -> None:
+    soft = Image.merge("RGB", [Image.linear_gradient("L").rotate(angle) for angle in (0, 90, 180)]).resize((60, 40))
+    image = Image.blend(soft, Image.merge("RGB", [Image.effect_noise((60, 40), 90) for _ in range(3)]), 0.2)
+    exact, sent = (
+        [colour for strip in strips for pair in _colours(strip) for colour in pair]
+        for strips in (photo_strips(image, 60, 20, "exact"), photo_strips(image, 60, 20, few_colours=few_colours))
+    )
+    assert sent != exact
+    for one, other in zip(exact, sent, strict=True):
+        bright = [
+            sum(part * of for part, of in zip(colour, (0.299, 0.587, 0.114), strict=True)) for colour in (one, other)
+        ]  # type: ignore[call-overload]
+        assert abs(bright[0] - bright[1]) <= farthest + 1.5  # what rounding to whole numbers may add
+
+
+def test_colours_that_are_nearly_alike_are_named_once() -> None:
+    console = Console(color_system="truecolor")
+    soft = Image.linear_gradient("L").rotate(90).resize((80, 80)).convert("RGB")
+    whole, evened = (
+        sum(len(strip.render(console).encode()) for strip in photo_strips(soft, 80, 40, cells))
+        for cells in ("exact", "half")
+    )
+    assert evened < 0.6 * whole
 
 
 def test_quadrant_cells_find_an_upright_edge_inside_a_cell() -> None:

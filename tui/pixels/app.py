@@ -17,14 +17,14 @@ from tui.terminal_probe import CELL_MODES, Graphics, never_asked
 if TYPE_CHECKING:
     from tui.pixels.layer import PixelLayer
 
-PhotoCells = Literal["half", "quadrant", "pixels"]
+PhotoCells = Literal["half", "quadrant", "exact", "pixels"]
 
 
 class PixelApp(App[None]):
     """An app that can draw photos with real pixels."""
 
     pictures_mode: str = "half"
-    """How photos are drawn: half, quadrant, kitty or sixel."""
+    """How photos are drawn: half, quadrant, exact, kitty or sixel."""
     low_bandwidth: bool = False
     """Whether as little as possible is to be sent."""
     graphics: Graphics | None = None
@@ -36,7 +36,7 @@ class PixelApp(App[None]):
         """Decide how photos are drawn; before the app runs.
 
         Args:
-            mode: ``half``, ``quadrant``, ``kitty`` or ``sixel``.
+            mode: ``half``, ``quadrant``, ``exact``, ``kitty`` or ``sixel``.
             low_bandwidth: send as little as possible.
             graphics: what the terminal answered; without it no pixels are drawn.
         """
@@ -52,10 +52,11 @@ class PixelApp(App[None]):
     @property
     def photo_cells(self) -> tuple[PhotoCells, ...]:
         """The ways in which a photo can be drawn here, the chosen one first."""
-        ways: list[PhotoCells] = ["half", "quadrant"]
+        half: PhotoCells = "exact" if self.pictures_mode == "exact" else "half"
+        ways: list[PhotoCells] = [half, "quadrant"]
         if self.pixel_layer is not None:
             ways.append("pixels")
-        chosen: PhotoCells = "quadrant" if self.pictures_mode == "quadrant" else "half"
+        chosen: PhotoCells = "quadrant" if self.pictures_mode == "quadrant" else half
         if self.pixel_layer is not None and self.pictures_mode not in CELL_MODES:
             chosen = "pixels"
         return (chosen, *(way for way in ways if way != chosen))
@@ -78,7 +79,7 @@ class PixelApp(App[None]):
         """Draw photos in another way from now on, if the terminal need not be asked first.
 
         Args:
-            mode: ``half``, ``quadrant``, ``auto``, ``kitty`` or ``sixel``.
+            mode: ``half``, ``quadrant``, ``exact``, ``auto``, ``kitty`` or ``sixel``.
 
         Returns:
             Whether the choice is worth remembering: not where it could never work.

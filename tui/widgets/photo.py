@@ -172,7 +172,7 @@ class Photo(Widget):
 
     def next_cells(self) -> None:
         """Go on to the next way of drawing: half cells, quadrant cells, real pixels where the terminal has them."""
-        ways = sorted(self._beholder.photo_cells, key=["half", "quadrant", "pixels"].index)
+        ways = sorted(self._beholder.photo_cells, key=["half", "exact", "quadrant", "pixels"].index)
         self.cells = ways[(ways.index(self.cells) + 1) % len(ways)]
 
     def watch_cells(self) -> None:
@@ -207,7 +207,7 @@ class Photo(Widget):
             path,
             width,
             height,
-            "quadrant" if self.cells == "quadrant" else "half",
+            "half" if self.cells == "pixels" else self.cells,
             view,
             few,
             palette=self.app.console.color_system == "256",
