@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from rich.console import RenderableType
@@ -15,7 +17,7 @@ from textual.widgets import Input
 
 from engine.errors import BeholderError
 from engine.workspace import Workspace
-from tui.background import BackgroundApp
+from tui.background import PAUSE_SECONDS, BackgroundApp
 from tui.commands_palette import BeholderCommands
 from tui.i18n import language_of_terminal, set_language, t
 from tui.keymap import APP_BINDINGS
@@ -34,7 +36,8 @@ _ROOMS = {
     "models": ("tui.screens.models", "ModelsScreen"),
     "jobs": ("tui.screens.jobs", "JobsScreen"),
 }
-_STYLES = ("home", "importing", "data", "scoring_mode", "train", "predict", "models", "jobs")
+_LATER = ("importing", "data", "scoring_mode", "train", "predict", "models", "jobs")
+_LATER_STYLES = ["dialogs/dialogs.tcss", *(f"screens/{name}.tcss" for name in _LATER)]
 
 
 class BeholderApp(PixelApp, BackgroundApp):
@@ -50,8 +53,8 @@ class BeholderApp(PixelApp, BackgroundApp):
     """
 
     TITLE = "beholder"
-    # all at once: a screen that brought its own would have everything styled anew when it is opened
-    CSS_PATH = ["app.tcss", *(f"screens/{name}.tcss" for name in _STYLES)]  # noqa: RUF012  (Textual's own signature)
+    # what the first frame needs; see `complete_styles` for the rest
+    CSS_PATH = ["app.tcss", "screens/home.tcss"]  # noqa: RUF012  (Textual's own signature)
     BINDINGS: ClassVar[list[BindingType]] = APP_BINDINGS
     COMMANDS = {BeholderCommands}  # noqa: RUF012  (Textual's own signature)
 
@@ -75,19 +78,30 @@ class BeholderApp(PixelApp, BackgroundApp):
         """Return Home, after the settings chose language and theme."""
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
-        self.theme = DARK.name
+        chosen = DARK.name
         saved = ""
         try:
             settings = self.workspace.settings()
             saved = settings.language
             if settings.theme in self.available_themes:
-                self.theme = settings.theme
+                chosen = settings.theme
             if self._asked_pictures is None and settings.pictures in CELL_MODES:
                 self.pictures_mode = settings.pictures
         except BeholderError as error:
             self._early_error = error
+        self._begin_with(chosen)
         set_language(self._asked_language or saved or language_of_terminal())
         return self.room("home")
+
+    def _begin_with(self, theme: str) -> None:
+        """Take a theme before there is anything to be styled: a change of it would have all styles parsed twice."""
+        self.set_reactive(BeholderApp.theme, theme)
+        is_dark = self.current_theme.dark
+        self.set_class(is_dark, "-dark-mode", update=False)
+        self.set_class(not is_dark, "-light-mode", update=False)
+        self.set_class(True, f"-theme-{theme}", update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Keep a cursor from blinking over a slow line."""
@@ -98,9 +112,35 @@ class BeholderApp(PixelApp, BackgroundApp):
         """Pick up the jobs that still run."""
         if self._early_error is not None:
             self.show_error(self._early_error)
+        self.call_after_refresh(self._begin_work)  # nothing of which the first frame needs
+
+    def _begin_work(self) -> None:
         self.in_background(self.follow_running_jobs, "jobs")
-        self.in_background(self.import_ahead([module for module, _ in _ROOMS.values()]), "ahead")
-        self.call_after_refresh(self.settle)
+        self.in_background(self._prepare_rooms, "ahead")
+        self.settle()
+
+    async def _prepare_rooms(self) -> None:
+        for style in _LATER_STYLES:
+            await asyncio.sleep(PAUSE_SECONDS)
+            self.complete_styles([style])
+        await self.import_ahead([module for module, _ in _ROOMS.values()])
+
+    def complete_styles(self, styles: Sequence[str] = _LATER_STYLES) -> None:
+        """Read styles that no widget of Home uses; those there are need not be styled anew, therefore.
+
+        Were each screen to bring its own, everything would be when it is opened.
+        """
+        files = [str(Path(__file__).parent / style) for style in styles]
+        missing = [file for file in files if not self.stylesheet.has_source(file)]
+        for file in missing:
+            self.stylesheet.read(file)
+        if missing:
+            self.stylesheet.parse()
+
+    def _load_screen_css(self, screen: Screen[object]) -> None:
+        if not (isinstance(screen, BaseScreen) and screen.area == "home"):
+            self.complete_styles()
+        super()._load_screen_css(screen)
 
     def room(self, area: str) -> BaseScreen:
         """Return the screen of an area; it is imported and made when it is first wanted, then kept."""

@@ -14,23 +14,22 @@ from textual.signal import Signal
 from textual.worker import Worker
 
 from engine.errors import BeholderError
-from engine.jobs.client import afollow, list_jobs
 from engine.workspace import Workspace
-from tui.dialogs.error import ErrorDialog
-from tui.faults import explained
 from tui.i18n import t
 from tui.key_order import KeyOrder
 from tui.messages import CompanionChanged, JobProgress, ScoreNews
 from tui.screens.base import Work
 
 if TYPE_CHECKING:
+    from engine.jobs.client import JobInfo
     from tui.companion import Companion
     from tui.picture_pool import PicturePool
     from tui.score_keeper import ScoreKeeper
 
 _REDRAW_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
-_PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.1
+"""Between two things that are done ahead, while nothing else is to be done."""
 _ALIVE = {"queued", "running", "silent"}
 _ENDED = {"finished", "failed", "cancelled", "crashed"}
 
@@ -56,6 +55,8 @@ class BackgroundApp(KeyOrder):
 
     def show_error(self, error: BeholderError) -> None:
         """Open the error dialog, unless the same error is being shown."""
+        from tui.dialogs.error import ErrorDialog
+
         if not (isinstance(self.screen, ErrorDialog) and str(self.screen.error) == str(error)):
             self.push_screen(ErrorDialog(error))
 
@@ -72,6 +73,8 @@ class BackgroundApp(KeyOrder):
         try:
             await (work() if callable(work) else work)
         except Exception as error:  # noqa: BLE001 - the app must not close under a person's hands
+            from tui.faults import explained
+
             self.show_error(explained(self.workspace, error))
 
     def remember(self, **choices: str) -> None:
@@ -85,7 +88,7 @@ class BackgroundApp(KeyOrder):
     async def import_ahead(self, modules: Iterable[str]) -> None:
         """Import what the other screens need while nothing else is to be done, so that opening one is quick."""
         for module in modules:
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
             await asyncio.to_thread(importlib.import_module, module)
 
     def settle(self) -> None:
@@ -107,6 +110,7 @@ class BackgroundApp(KeyOrder):
     def pictures(self) -> PicturePool:
         """The few threads that draw photos and thumbnails."""
         if self._pictures is None:
+            from tui.faults import explained
             from tui.picture_pool import PicturePool
 
             self._pictures = PicturePool(partial(explained, self.workspace))
@@ -145,7 +149,7 @@ class BackgroundApp(KeyOrder):
         """Follow every job that still runs."""
         if not self.workspace.jobs.is_dir():
             return
-        for job in await asyncio.to_thread(list_jobs, self.workspace):
+        for job in await asyncio.to_thread(_jobs, self.workspace):
             if str(job.state) in _ALIVE:
                 self.follow_job(job.job_id)
 
@@ -160,6 +164,8 @@ class BackgroundApp(KeyOrder):
             self.in_background(partial(self._follow, job_id), f"job-{job_id}")
 
     async def _follow(self, job_id: str) -> None:
+        from engine.jobs.client import afollow
+
         async for batch in afollow(self.workspace, job_id):
             self.post_message(JobProgress(job_id, batch))
             await asyncio.sleep(_REDRAW_SECONDS)
@@ -168,3 +174,9 @@ class BackgroundApp(KeyOrder):
         """Remember the events and tell every screen that listens."""
         self.job_events.setdefault(progress.job_id, []).extend(progress.events)
         self.job_progress.publish(progress)
+
+
+def _jobs(workspace: Workspace) -> list[JobInfo]:
+    from engine.jobs.client import list_jobs  # in a thread, and not before the first frame
+
+    return list_jobs(workspace)

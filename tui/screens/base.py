@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer
 from textual.worker import Worker
 
 from tui.keymap import translated
 from tui.widgets.job_bar import HeaderLine
+from tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from engine.workspace import Workspace
@@ -33,6 +33,8 @@ class BaseScreen(Screen[None]):
     """Its name: home, import, data, train, predict, models or jobs."""
     help_key: ClassVar[str] = "app.help.home"
     """I18n key of the paragraph that F1 shows above the keys."""
+    keys_are_known: ClassVar[bool] = False
+    """Whether `check_action` can answer before the screen's widgets are there: then the first frame shows the keys."""
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
 
@@ -59,7 +61,7 @@ class BaseScreen(Screen[None]):
         """Yield the header line, the screen's own widgets and the footer."""
         yield HeaderLine(self.area)
         yield from self.body()
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter(self.keys_are_known)
 
     def body(self) -> ComposeResult:
         """Yield the screen's own widgets."""

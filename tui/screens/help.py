@@ -11,11 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.i18n import t
 from tui.keymap import bind, shown_text
 from tui.screens.base import BaseDialog
+from tui.widgets.key_footer import KeyFooter
 
 
 class HelpDialog(BaseDialog[None]):
@@ -42,7 +43,7 @@ class HelpDialog(BaseDialog[None]):
             with VerticalScroll(classes="dialog-body"):
                 yield Static(shown_text(self._help_key), markup=False, id="help-text")
                 yield Static(self._keys(), id="help-keys")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def _keys(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -17,16 +17,15 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from engine.errors import BeholderError, display_name
-from engine.jobs.client import list_jobs
-from engine.labels.entries import Entry
-from engine.models.bundle import list_bundles
-from engine.models.catalog import FEWEST_SCORES
-from engine.workspace import Workspace
 from tui.i18n import say, t
 from tui.keymap import AREAS, bind, shown_text
 from tui.messages import JobProgress
 from tui.paths import shown_path
 from tui.screens.base import BaseScreen
+
+if TYPE_CHECKING:  # what looks through the workspace is imported in the thread that does it, after the first frame
+    from engine.labels.entries import Entry
+    from engine.workspace import Workspace
 
 _LETTERS = {"import": "i", "data": "d", "train": "t", "predict": "p", "models": "m", "jobs": "j"}
 _RUNNING = {"queued", "running", "silent"}
@@ -45,6 +44,8 @@ class Survey:
 
     def next_step(self) -> tuple[str, str]:
         """Return the next sensible step: the area where it is done (``scoring`` is no room), and its text."""
+        from engine.models.catalog import FEWEST_SCORES
+
         if not self.photos:
             return "import", t("app.home.step_import")
         if self.scored < FEWEST_SCORES:
@@ -66,6 +67,9 @@ def survey(workspace: Workspace, entries: Sequence[Entry]) -> Survey:
     Raises:
         BeholderError: the scores or the settings are damaged.
     """
+    from engine.jobs.client import list_jobs
+    from engine.models.bundle import list_bundles
+
     models = list_bundles(workspace) if workspace.models.is_dir() else []
     jobs = list_jobs(workspace) if workspace.jobs.is_dir() else []
     return Survey(
@@ -83,6 +87,7 @@ class HomeScreen(BaseScreen):
 
     area = "home"
     help_key = "app.help.home"
+    keys_are_known = True
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("enter", "next", "app.home.next", id="home.next", priority=True),
         *(
@@ -139,8 +144,8 @@ class HomeScreen(BaseScreen):
         self.beholder.job_progress.subscribe(self, self._job_progressed)
 
     def on_screen_resume(self) -> None:
-        """Look through the workspace each time Home is shown."""
-        self.look()
+        """Look through the workspace each time Home is shown, once it is: threads would only delay that."""
+        self.call_after_refresh(self.look)
 
     def _job_progressed(self, progress: JobProgress) -> None:
         if any(event["type"] in {"started", "finished", "failed", "cancelled"} for event in progress.events):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.errors import BeholderError, NotFound, display_name
 from engine.labels.scorebook import Change
@@ -23,6 +23,7 @@ from tui.score_keeper import Flagged, OutsideChanged, Rerated, ScoresChanged, Sc
 from tui.scoring_queue import ScoringQueue
 from tui.scoring_session import ScoringSession
 from tui.screens.scoring_keys import ScoringKeys
+from tui.widgets.key_footer import KeyFooter
 from tui.widgets.photo import Photo
 
 _AGAIN_SECONDS = 1.0
@@ -64,7 +65,7 @@ class ScoringMode(ScoringKeys):
             yield Static(id="summary")
         yield Static(id="info")
         yield Static(id="score")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Begin the sitting, listen to the thread that keeps the scores, and ask it for all photos."""
