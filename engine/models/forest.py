@@ -80,6 +80,8 @@ class RandomForest(OnFeatures):
             yield CurvePoint("trees", float(trees), "mae", self._oob_mae, error)
             if control.should_finish():
                 break
+        # one thread predicts a handful of photos faster than a pool starts, and always sums in the same order
+        forest.set_params(n_jobs=1, warm_start=False)
         self._grown, self._stored, self._file = forest, None, None
 
     def predict(self, features: Features) -> Scores:
@@ -121,8 +123,6 @@ class RandomForest(OnFeatures):
             return
         if self._grown is None:
             raise ValueError("not fitted")
-        # one thread predicts a handful of photos faster than a pool starts
-        self._grown.set_params(n_jobs=1, warm_start=False)
         save_estimator(folder / _FILE, self._grown)
 
     @classmethod
