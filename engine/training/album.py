@@ -18,12 +18,13 @@ from engine.features.extract import Embedded, embed
 from engine.labels.scorebook import ScoreBook
 from engine.models.base import Features, TrainingSet
 from engine.models.catalog import FEWEST_SCORES
+from engine.models.moments import MANY
 from engine.models.products import shared
 from engine.prediction.guesses import Stamp
 from engine.storage import content_hash
 from engine.training.bursts import capture_times
 from engine.training.spec import TrainSpec
-from engine.training.split import group_photos
+from engine.training.split import grouping
 from engine.workspace import Workspace, format_score
 
 
@@ -118,10 +119,9 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     names: list[str] = []
     hashes: list[str] = []
     given: list[float] = []
-    rows: list[int] = []
+    vectors = _Vectors(len(entries), backbone.width)
     unscored: dict[str, int] = {}
     stamps = {path: Stamp.of(path) for path in scores}  # before they are read: one replaced meanwhile is another photo
-    vectors: list[NDArray[np.float32]] = []
     with FeatureCache(workspace.features_file) as cache:
         for event in embed(list(scores), backbone, cache=cache, weights=spec.weights, should_stop=should_stop):
             if not isinstance(event, Embedded):
@@ -134,18 +134,17 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
                     names.append(event.path.name)
                     hashes.append(event.content_hash)
                     given.append(score)
-                    rows.append(len(vectors))
                 else:
-                    unscored[event.path.name] = len(vectors)
+                    unscored[event.path.name] = len(unscored)
                 if (stamp := stamps[event.path]) is not None:
                     stamps[event.path] = stamp._replace(content=event.content_hash)
-                vectors.append(event.vector)
+                vectors.add(event.vector, score is not None)
     check_scores(given)
-    album: Features = np.stack(vectors)
-    features = album[rows]
+    album, features, others = vectors.album()
+    unscored = {name: others[place] for name, place in unscored.items()}
     blocks = [width for _, width in backbone.blocks]
     photos = tuple(workspace.data / name for name in names)
-    groups = group_photos(names, features, blocks, capture_times(photos))
+    groups = yield from grouping(names, features, blocks, capture_times(photos, should_stop), should_stop)
     if np.unique(groups).size == len(names):
         yield Notice(Message("No two scored photos look alike or share a theme: each counts by itself in the split."))
     scored = TrainingSet(
@@ -162,6 +161,41 @@ def load_album(workspace: Workspace, spec: TrainSpec, should_stop: StopCheck) ->
     scored = shared(scored)  # whatever part of it is fitted, the products of its pairs are computed once
     known = {path.name: stamp for path, stamp in stamps.items() if stamp is not None}
     return Album(tuple(names), tuple(hashes), scored, unscored, known, fingerprint)
+
+
+class _Vectors:
+    """The album's vectors as they come, in one array.
+
+    Args:
+        most: photos. width: of a vector.
+    """
+
+    def __init__(self, most: int, width: int) -> None:
+        self._all = np.empty((most, width), np.float32)
+        # of very many the scored ones lie together, so that they are a view of the album and no second copy
+        self._apart = most > MANY
+        self._scored: list[int] = []
+        self._others: list[int] = []
+
+    def add(self, vector: NDArray[np.float32], is_scored: bool) -> None:
+        """Take in the next photo's vector."""
+        rows = self._scored if is_scored else self._others
+        row = len(self._scored) + len(self._others)
+        if self._apart:
+            row = len(rows) if is_scored else len(self._all) - 1 - len(rows)
+        self._all[row] = vector
+        rows.append(row)
+
+    def album(self) -> tuple[Features, Features, list[int]]:
+        """Return the (M, D) album, its (N, D) scored vectors, and the album's rows of the others."""
+        scored, others = len(self._scored), len(self._others)
+        if not self._apart:
+            whole = self._all[: scored + others]
+            return whole, whole[self._scored], self._others
+        gap = len(self._all) - scored - others  # of photos that could not be read
+        if gap:
+            self._all[scored : scored + others] = self._all[scored + gap :]
+        return self._all[: scored + others], self._all[:scored], [row - gap for row in self._others]
 
 
 def restrict(album: Album, names: Sequence[str], groups: Mapping[str, int]) -> Album:

@@ -9,9 +9,13 @@ import numpy as np
 from engine.metrics import Metrics, evaluate
 from engine.models.base import Features, Scores, TrainingSet
 from engine.models.folds import Index
+from engine.models.moments import MANY
+from engine.models.standardise import Standardiser
+from engine.training.likeness import unit_rows
 from engine.training.split import directions_of
 
 _CHUNK = 2048
+_ASKED = 2000
 
 
 class Baselines:
@@ -19,18 +23,41 @@ class Baselines:
 
     Args:
         data: all scored photos.
+        many: photos beyond which the nearest is looked for on behalf of a random `_ASKED` of a part's photos only.
     """
 
-    def __init__(self, data: TrainingSet) -> None:
-        self._scores = data.scores
-        self._directions = directions_of(data.features, data.blocks)
+    def __init__(self, data: TrainingSet, many: int = MANY) -> None:
+        self._scores, self._seed = data.scores, data.seed
+        self._is_large = data.scores.size > many
+        self._features = data.features
+        self._standardiser = Standardiser.fit(data.features, data.blocks)
+        self._directions = None if self._is_large else directions_of(data.features, data.blocks)
         self._mean = np.full(data.scores.size, np.nan)
         self._nearest = np.full(data.scores.size, np.nan)
 
     def guess(self, seen: Index, unseen: Index) -> None:
         """Let both guess the photos of `unseen` knowing only those of `seen` (row numbers)."""
         self._mean[unseen] = self._scores[seen].mean()
-        self._nearest[unseen] = self._scores[seen][nearest(self._directions[seen], self._directions[unseen])]
+        if self._directions is not None:
+            self._nearest[unseen] = self._scores[seen][nearest(self._directions[seen], self._directions[unseen])]
+            return
+        asked = np.sort(np.random.default_rng(self._seed).permutation(unseen)[:_ASKED])
+        self._nearest[asked] = self._scores[self._nearest_of(asked, seen)]
+
+    def _nearest_of(self, asked: Index, seen: Index) -> Index:
+        """Return which of the seen photos each of some is closest to; no copy of all directions is made."""
+        wanted = self._direction(asked)
+        best, found = np.full(asked.size, -np.inf), np.zeros(asked.size, np.int64)
+        for start in range(0, seen.size, _CHUNK):
+            part = seen[start : start + _CHUNK]
+            cosines = wanted @ self._direction(part).T
+            nearer = cosines.max(axis=1) > best
+            best[nearer] = cosines.max(axis=1)[nearer]
+            found[nearer] = part[cosines.argmax(axis=1)[nearer]]
+        return found
+
+    def _direction(self, rows: Index) -> Features:
+        return unit_rows(self._standardiser, self._features[rows])
 
     def metrics(self) -> dict[str, Metrics]:
         """Return the figures of ``mean`` and ``nearest`` over all photos that were guessed."""
@@ -39,7 +66,8 @@ class Baselines:
         mean = evaluate(given, self._mean[rows])
         # a mean ranks nothing; that each fold's mean leans away from the fold is no correlation
         mean = dataclasses.replace(mean, srcc=None, plcc=None, kendall=None)
-        return {"mean": mean, "nearest": evaluate(given, self._nearest[rows])}
+        asked = np.flatnonzero(np.isfinite(self._nearest))
+        return {"mean": mean, "nearest": evaluate(self._scores[asked], self._nearest[asked])}
 
 
 def nearest(seen: Features, unseen: Features) -> Index:

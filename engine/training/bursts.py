@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import BeholderError
+from engine.events import StopCheck, never_stop, raise_if_stopped
 from engine.images import read_info
 
 Seconds = NDArray[np.float64]
@@ -21,15 +22,24 @@ BURST_ALIKE = 0.5
 
 # a whole scanned or edited album may bear one time: each photo is then compared with so many of its neighbours only
 _NEIGHBOURS = 32
+_AT_ONCE = 512  # photos that are read between two questions whether to stop
 
 
-def capture_times(photos: Sequence[Path]) -> Seconds:
+def capture_times(photos: Sequence[Path], should_stop: StopCheck = never_stop) -> Seconds:
     """Return (N,) seconds when each photo was taken by its camera's clock; NaN where nothing says so.
 
     Only the files' heads are read, several at a time.
+
+    Raises:
+        Interrupted: `should_stop` said so; it is asked now and then.
     """
+    taken = np.empty(len(photos))
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="notes") as pool:
-        return np.fromiter(pool.map(_taken, photos), np.float64, len(photos))
+        for start in range(0, len(photos), _AT_ONCE):
+            raise_if_stopped(should_stop)
+            part = photos[start : start + _AT_ONCE]
+            taken[start : start + len(part)] = list(pool.map(_taken, part))
+    return taken
 
 
 def _taken(photo: Path) -> float:

@@ -56,9 +56,7 @@ class Likeness:
 
     def directions(self, rows: Index) -> Features:
         """Return (n, D) standardised features of length one of some photos."""
-        found = self._standardiser.apply(self._features[rows]).astype(np.float32)
-        found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
-        return found
+        return unit_rows(self._standardiser, self._features[rows])
 
     def cosines(self, pairs: Pairs) -> Features:
         """Return (P,) exact cosines of (P, 2) pairs of row numbers."""
@@ -101,6 +99,13 @@ class Likeness:
                 if len(found := head[self.cosines(head) > alike]):
                     groups = _merged(groups, found)
         return groups
+
+
+def unit_rows(standardiser: Standardiser, features: Features) -> Features:
+    """Return (N, D) standardised features of length one, so that their products are cosines."""
+    rows = standardiser.apply(features).astype(np.float32)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows
 
 
 def connected(size: int, pairs: Pairs) -> Index:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import Message
-from engine.events import CurvePoint, Epoch, Event, Notice, Phase, Progress, exhaust, never_stop
+from engine.events import CurvePoint, Epoch, Event, Notice, Phase, Progress, exhaust, never_stop, raise_if_stopped
 from engine.metrics import Interval, Metrics, bootstrap_intervals, evaluate
 from engine.models.base import FitControl, Scorer, Scores, TrainingSet, Uncertain
 from engine.models.catalog import get_family
@@ -28,6 +28,7 @@ Maker = Callable[[TrainSpec], Scorer]
 
 _CV_FOLDS = 5
 _TOO_FEW_FOR_A_TEST_PART = 30
+_ASKED = 8192  # photos whose vectors are asked about at once
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,21 @@ def fit_quietly(scorer: Scorer, data: TrainingSet, control: FitControl, model: s
     return scorer
 
 
+def fit_watched(
+    scorer: Scorer, data: TrainingSet, control: FitControl, model: str, beat: Event
+) -> Generator[Event, None, Scorer]:
+    """As `fit_quietly`; `beat` is said again whenever the fit tells of progress, so that a long one is no silence.
+
+    Raises:
+        Interrupted: `control.should_stop` said so.
+    """
+    with few_threads(model, data.scores.size):
+        for event in scorer.fit(data, None, control=control):
+            if isinstance(event, Progress):
+                yield beat
+    return scorer
+
+
 @dataclass
 class _Guesses:
     """Held-out guesses as they come in."""
@@ -211,6 +227,7 @@ class _Measuring:
                     self.curve.append(event.to_dict())
                     epochs = event.epoch if isinstance(event, Epoch) else epochs
                 yield event
+        del train  # a copy of most vectors
         if epochs and self.control.should_finish():
             self.spec = self.spec.model_copy(update={"epochs": epochs})
         self.control = dataclasses.replace(self.control, should_finish=never_stop)
@@ -244,11 +261,17 @@ class _Measuring:
         yield Phase("evaluating")
         self.guesses, loose = (_Guesses.of(data.scores.size) for _ in range(2))
         for done, (stage, those, seen, unseen) in enumerate(rounds):
+            raise_if_stopped(self.control.should_stop)
             yield Progress("evaluating", done, len(rounds))
             kind = stage.partition("-")[0]
             # without a watched part the probe was this very fit
             known = self.scorer if stage == "fold-0" and not self._watched().size else None
-            scorer = known or self._fitted(those.subset(seen), stage)
+            scorer = known
+            if scorer is None:
+                control, beat = self.control.within(stage), Progress("evaluating", done, len(rounds))
+                scorer = yield from fit_watched(
+                    self.make(self.spec), those.subset(seen), control, self.spec.model, beat
+                )
             self._ask(scorer, unseen, {"fold": self.guesses, "test": self.tested}.get(kind, loose))
             if kind == ("fold" if self.plan.folds else "test"):
                 self.baselines.guess(seen, unseen)
@@ -309,16 +332,15 @@ class _Measuring:
         guesses[rows], spread[rows] = self.tested.predicted[rows], self.tested.spread[rows]
         return guesses, spread if np.isfinite(spread[rows]).all() else None
 
-    def _fitted(self, data: TrainingSet, stage: str) -> Scorer:
-        return fit_quietly(self.make(self.spec), data, self.control.within(stage), self.spec.model)
-
     def _ask(self, scorer: Scorer, rows: Index, into: _Guesses) -> Scores:
         """Return the clipped guesses for photos, and keep them with their spread."""
-        vectors = scorer.vectors(self.data.subset(rows))
         with few_threads(self.spec.model, rows.size):
-            into.predicted[rows] = np.clip(scorer.predict(vectors), self.scale.low, self.scale.high)
-            if isinstance(scorer, Uncertain):
-                into.spread[rows] = scorer.spread(vectors)
+            for start in range(0, rows.size, _ASKED):
+                part = rows[start : start + _ASKED]
+                vectors = scorer.vectors(self.data.subset(part))
+                into.predicted[part] = np.clip(scorer.predict(vectors), self.scale.low, self.scale.high)
+                if isinstance(scorer, Uncertain):
+                    into.spread[part] = scorer.spread(vectors)
         return into.predicted[rows]
 
     def _note(self, part: str, rows: Index, guess: Scores) -> None:

@@ -74,7 +74,9 @@ def refit(workspace: Workspace, *, should_stop: StopCheck = never_stop) -> Refit
         photos, features = vectors.all_of(vectors.known(list(scores)))
         given = np.array([scores[photo] for photo in photos], np.float64)
         _check_known(given, len(scores))
-        data = _training_set(workspace, backbone, photos, features, given, vectors.album(features, unscored))
+        data = _training_set(
+            workspace, backbone, photos, features, given, vectors.album(features, unscored), should_stop
+        )
         scorer, scale = Taste(), Scale(*data.scale)
         fit_quietly(scorer, data, FitControl(should_stop=should_stop), "taste")
         width = conformal_halfwidth(scorer.cv_errors, np.zeros(given.size), groups=data.groups)
@@ -132,9 +134,11 @@ def _training_set(
     features: FloatArray,
     given: Scores,
     album: FloatArray,
+    should_stop: StopCheck,
 ) -> TrainingSet:
     blocks = [width for _, width in backbone.blocks]
-    groups = group_photos([photo.name for photo in photos], features, blocks, capture_times(photos))
+    taken = capture_times(photos, should_stop)
+    groups = group_photos([photo.name for photo in photos], features, blocks, taken, should_stop)
     scale = workspace.scale
     return TrainingSet(features, given, groups, album, blocks, 0, photos=tuple(photos), scale=(scale.low, scale.high))
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.events import Event, Finished, PartMetrics, Phase, never_stop
+from engine.events import Event, Finished, PartMetrics, Phase, Progress, never_stop
 from engine.models.base import FitControl, Scorer
 from engine.training.album import Album, load_album
 from engine.training.keeping import Training, keep
-from engine.training.measure import Plan, fit_quietly, make_plan, measure
+from engine.training.measure import Plan, fit_watched, make_plan, measure
 from engine.training.priors import Prior, begin, find_prior, prior_notices
 from engine.training.spec import TrainSpec
 from engine.workspace import Workspace
@@ -99,6 +99,7 @@ def train_album(
     scorer = measured.scorer
     if scorer is None:
         ending = dataclasses.replace(control.within("final"), should_finish=never_stop)
-        scorer = fit_quietly(make(measured.spec), album.scored, ending, spec.model)
+        beat = Progress("saving", 0, None)
+        scorer = yield from fit_watched(make(measured.spec), album.scored, ending, spec.model, beat)
     training = Training(spec, album, plan, measured, prior, now(), time.monotonic() - begun)
     return (yield from keep(workspace, training, scorer))

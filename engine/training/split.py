@@ -16,7 +16,7 @@ from engine.models.folds import Index, deal_folds
 from engine.models.moments import MANY
 from engine.models.standardise import Standardiser
 from engine.training.bursts import BURST_ALIKE, Seconds, burst_candidates
-from engine.training.likeness import Likeness, connected
+from engine.training.likeness import Likeness, connected, unit_rows
 
 # a name's words before a counter name its theme: Lake_1, Lake_2; but cameras number everything they take
 _THEME = re.compile(r"(?P<theme>.*?)[\s_.-]*\(?\d+\)?$")
@@ -133,9 +133,7 @@ def themes(names: Sequence[str]) -> list[str]:
 
 def directions_of(features: Features, blocks: Sequence[int]) -> Features:
     """Return (N, D) standardised features of length one, so that their products are cosines."""
-    rows = Standardiser.fit(features, blocks).apply(features).astype(np.float32)
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    return rows
+    return unit_rows(Standardiser.fit(features, blocks), features)
 
 
 def _bursts(directions: Features, taken: Seconds) -> Index:

@@ -7,7 +7,11 @@ import pytest
 
 from engine.errors import Interrupted
 from engine.events import Progress
+from engine.models.moments import MANY
+from engine.training.album import _Vectors
+from engine.training.baselines import Baselines
 from engine.training.split import group_photos, grouping
+from tests.engine.made_features import made_set
 
 BLOCKS = [60, 140]
 
@@ -90,3 +94,34 @@ def test_no_list_of_all_pairs_is_kept():
         tracemalloc.stop()
     assert np.unique(groups).size == 1000
     assert peak < size * size
+
+
+def test_the_nearest_photo_is_asked_for_some_and_found_without_all_directions():
+    data = made_set(photos=400)
+    seen, unseen = np.arange(300), np.arange(300, 400)
+    few, many = Baselines(data), Baselines(data, many=100)
+    for baselines in (few, many):
+        baselines.guess(seen, unseen)
+    assert many.metrics() == few.metrics()
+
+
+def test_of_a_large_test_part_two_thousand_photos_are_compared():
+    data = made_set(photos=5000)
+    baselines = Baselines(data)
+    baselines.guess(np.arange(2500), np.arange(2500, 5000))
+    figures = baselines.metrics()
+    assert figures["mean"].n == 2500
+    assert figures["nearest"].n == 2000
+
+
+@pytest.mark.parametrize("failed", [0, 3])
+def test_a_large_albums_scored_vectors_are_no_second_copy(failed):
+    size = MANY + 10
+    vectors = _Vectors(size + failed, 3)
+    for row in range(size):
+        vectors.add(np.full(3, row, np.float32), row % 2 == 0)
+    album, features, others = vectors.album()
+    assert np.shares_memory(album, features)
+    assert album.shape == (size, 3)
+    assert features[:, 0].tolist() == list(range(0, size, 2))
+    assert album[others][:, 0].tolist() == list(range(1, size, 2))
