@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from engine.features.cache import FeatureCache
 from engine.features.decoding import DecodePool, seconds_to_decode
 from engine.features.file_key import FileKey
 from engine.features.network_run import NetworkRun
-from engine.features.preprocess import Pixels, load_pixels
+from engine.features.preprocess import FloatArray, Pixels, load_pixels
 from engine.features.runtime import Runtime, open_runtime
 
 __all__ = ["BATCH", "Embedded", "Embedder", "embed", "embed_with"]
@@ -223,8 +223,7 @@ class Embedder:
         """Wait for the first of the runs, save what it computed, and hand it on; to those behind it as well."""
         vectors, failed = runs[0].results()
         run = runs.popleft()
-        if self.cache is not None:
-            self.cache.put_many(vectors, self.fingerprint)
+        self._save(run.part.batch, vectors)
         for batch in (run.part.batch, *(later.part.batch for later in runs), *batches):
             if batch is not None:
                 batch.found.update(vectors)
@@ -241,8 +240,16 @@ class Embedder:
         for run in runs:
             run.stop()
         for run in runs:
-            if not run.failed() and self.cache is not None:
-                self.cache.put_many(run.results()[0], self.fingerprint)
+            if not run.failed():
+                self._save(run.part.batch, run.results()[0])
+
+    def _save(self, batch: Batch, vectors: Mapping[str, FloatArray]) -> None:
+        """Keep vectors, but none of a photo that was replaced after its content was read: it may be the other one's."""
+        if self.cache is not None:
+            looked = [(key, content) for key, content in batch.hashes.items() if isinstance(content, str)]
+            other = {content for key, content in looked if content in vectors and FileKey.of(key.path) != key}
+            kept = {content: vector for content, vector in vectors.items() if content not in other}
+            self.cache.put_many(kept, self.fingerprint)
 
     def _next_batch(self, source: Iterator[Path | Embedded | None]) -> Batch | None:
         """Take further photos and begin to read them; None at the end, an empty batch in a pause."""
