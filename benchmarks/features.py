@@ -136,7 +136,7 @@ def _compared(
 ) -> Iterator[Comparison]:
     backbone = warm.backbone
     module = build_features(backbone, backbone.find_weights())
-    best = build_features(backbone, backbone.find_weights()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    best = build_features(backbone, backbone.find_weights()).to(memory_format=torch.channels_last)
     caches = iter(range(1_000_000))
     ways: dict[str, Callable[[], None]] = {
         "plain": lambda: _plain(paths, module, best=False),
