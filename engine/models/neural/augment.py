@@ -105,7 +105,7 @@ def _recoloured(pictures: Tensor) -> Tensor:
     turn = cos * same + (1 - cos) * axis + sin * across
     mix = (bright * contrast)[:, None, None] * (grey + saturation[:, None, None] * (same - grey)) @ turn
     middle = (pictures.mean(dim=(2, 3)) @ luma) * bright * (1 - contrast)
-    changed = torch.einsum("bij,bjhw->bihw", mix, pictures) + middle[:, None, None, None]
+    changed: Tensor = torch.einsum("bij,bjhw->bihw", mix, pictures) + middle[:, None, None, None]
     return changed.clamp(0.0, 1.0)
 
 
