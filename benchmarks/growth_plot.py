@@ -14,7 +14,7 @@ Pixel = tuple[float, float]
 
 _PANEL = (760, 620)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 150, 64, 70
-_FOOT = 44
+_FOOT, _LINE = 44, 18
 _SCALE = 2  # drawn twice as large and made smaller: Pillow's lines have no soft edges
 _PAPER, _INK, _FAINT, _GRID = "#ffffff", "#202428", "#6b7280", "#e5e7eb"
 LINE_COLOURS = ("#0b6bcb", "#d9480f", "#2b8a3e", "#9c36b5", "#c92a2a", "#0c8599", "#8a6d00")
@@ -125,13 +125,16 @@ class _Drawing:
 
     def _names(self) -> None:
         """Write each line's name at its end, none over another."""
-        ends = {name: self._at(*dots[-1]) for name, dots in self._panel.lines.items()}
-        below = -math.inf
-        room = self._box[3] - 18 * len(ends)
-        for number, name in enumerate(sorted(ends, key=lambda name: ends[name][1])):
-            x, y = ends[name]
-            below = min(max(y, below + 18), room + 18 * (number + 1))
-            self._pen.text((max(x, 0) + 12, below), name, 15, self._colours[name], "lm")
+        columns: dict[float, list[tuple[float, str]]] = {}
+        for name, dots in self._panel.lines.items():
+            x, y = self._at(*dots[-1])
+            columns.setdefault(round(x), []).append((y, name))
+        for x, column in columns.items():
+            below = -math.inf
+            for number, (y, name) in enumerate(sorted(column), start=1):
+                lowest = self._box[3] - _LINE * (len(column) - number)  # room for those that follow
+                below = min(max(y, below + _LINE), lowest)
+                self._pen.text((x + 12, below), name, 15, self._colours[name], "lm")
 
     def _at(self, x: float, y: float) -> Pixel:
         left, top, right, bottom = self._box
