@@ -23,6 +23,7 @@ from engine.models.base import Features, FitControl, Recipe, Scorer, Scores, Tra
 from engine.models.catalog import scorer_class
 from engine.models.damaged import damaged_model
 from engine.models.folds import deal_folds
+from engine.models.moments import MANY
 from engine.models.ridge import STRENGTHS, ridge_weights
 from engine.models.standardise import Standardiser
 from engine.storage import disk_errors, write_json
@@ -31,6 +32,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 PRIOR_FOLDER = "prior"
 _FILE = "prior.json"
 _FOLDS = 5
+_ENOUGH = 2000  # scores by which the share is chosen where there are thousands
 # standard errors by which the prior has to better the held-out error, less may be chance; with few scores, where no
 # gain could be sure, it has the benefit of the doubt, and the whole is asked of it from some tens of scores on
 _SURE, _DOUBT = 0.5, 40
@@ -203,8 +205,11 @@ def choose_belief(data: TrainingSet, prior: Scores, should_stop: StopCheck) -> B
         Interrupted: `should_stop` said so.
     """
     centre = float(prior.mean())
-    folds = deal_folds(data.groups, _FOLDS, data.seed)
     slope = _slope(data.scores, prior)
+    if data.scores.size > MANY:  # so many tell the share; what is believed is worked out in their products
+        some = np.sort(np.random.default_rng(data.seed).permutation(data.scores.size)[:_ENOUGH])
+        data, prior = data.subset(some), prior[some]
+    folds = deal_folds(data.groups, _FOLDS, data.seed)
     if not slope or folds.max() == 0:
         return Belief(0.0, slope, centre)
     rows = Standardiser.fit(data.album, data.blocks).apply(data.features)

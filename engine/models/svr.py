@@ -9,17 +9,22 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.events import Event, raise_if_stopped
+from engine.errors import Message
+from engine.events import Event, Notice, raise_if_stopped
 from engine.models.arrays import load_shaped, save_arrays
 from engine.models.base import Features, FitControl, OnFeatures, Recipe, Scores, TrainingSet
 from engine.models.folds import Index, deal_folds
 from engine.models.kernels import Matrix, median_distance, squared_distances
 from engine.models.label_curve import label_curve
+from engine.models.moments import in_blocks
 from engine.models.products import Weighted, weighted
 from engine.models.ridge import FOLDS
 from engine.models.scaling import AUTO, WEIGHTINGS, asked_weightings
 from engine.models.settings import settings
 from engine.models.standardise import Standardiser
+
+MOST = 8000
+"""Scores that are learned from: the likenesses of all pairs are half a gigabyte then, and a fit takes minutes."""
 
 _FILE = "svr.safetensors"
 _RECIPE, _ALONE = Recipe("svr"), FitControl()
@@ -31,12 +36,17 @@ class SupportVector(OnFeatures):
     The likeness is exp(-width · d² / median d²), so its reach comes from the data. `C` and `epsilon` are in
     deviations of the scores, so they mean the same on every scale. Grouped cross-validation
     chooses how the features are scaled. Predicting needs numpy alone.
+
+    Args:
+        recipe: see `Recipe`.
+        most: scores that it learns from; of more, so many are chosen by chance.
     """
 
     name: ClassVar[str] = "svr"
 
-    def __init__(self, recipe: Recipe = _RECIPE) -> None:
+    def __init__(self, recipe: Recipe = _RECIPE, *, most: int = MOST) -> None:
         chosen = settings(recipe)
+        self._most = most
         self._cost, self._tube, self._width = (float(chosen[name]) for name in ("C", "epsilon", "width"))
         self._weighting = str(chosen["weighting"])
         self._standardiser: Standardiser | None = None
@@ -50,6 +60,10 @@ class SupportVector(OnFeatures):
     ) -> Iterator[Event]:
         """Show the learning curve, then fit on all of `data`; see `Scorer.fit`."""
         raise_if_stopped(control.should_stop)
+        if data.scores.size > self._most:
+            text = "svr compares all pairs of photos: of {n} scores it learns from {most} chosen by chance."
+            yield Notice(Message(text, {"n": int(data.scores.size), "most": self._most}))
+            data = _some(data, self._most)
         folds = deal_folds(data.groups, FOLDS, data.seed)
         tried = []
         for weighting in asked_weightings(self._weighting):
@@ -74,10 +88,10 @@ class SupportVector(OnFeatures):
 
     def again(self, data: TrainingSet) -> SupportVector:
         """Return a scorer with this one's settings, fitted on other photos; see `Settled.again`."""
-        other = SupportVector()
+        other = SupportVector(most=self._most)
         other._cost, other._tube, other._width = self._cost, self._tube, self._width
         other._weighting = self._weighting
-        known = weighted(data, self._weighting)
+        known = weighted(_some(data, self._most), self._weighting)
         other._keep(known, *other._likeness(known))
         return other
 
@@ -118,8 +132,13 @@ class SupportVector(OnFeatures):
         """Return (N,) scores for (N, D) float32 features; numpy alone."""
         if self._standardiser is None:
             raise ValueError("not fitted")
-        squared = squared_distances(self._standardiser.apply(features), self._support.astype(np.float64))
-        return np.exp(-self._gamma * squared) @ self._weights + self._intercept
+        standardiser, support = self._standardiser, self._support.astype(np.float64)
+
+        def guess(part: Features) -> Scores:
+            squared = squared_distances(standardiser.apply(part), support)
+            return np.exp(-self._gamma * squared) @ self._weights + self._intercept
+
+        return in_blocks(guess, features)
 
     def details(self) -> dict[str, float | int | str]:
         """Return the settings and the number of support vectors."""
@@ -160,3 +179,10 @@ class SupportVector(OnFeatures):
         model._intercept, model._gamma, model._cost, model._tube, model._width, by_variance = arrays["numbers"].tolist()
         model._weighting = WEIGHTINGS[int(by_variance > 0)]
         return model
+
+
+def _some(data: TrainingSet, most: int) -> TrainingSet:
+    """Return the set, or a random part of a larger one."""
+    if data.scores.size <= most:
+        return data
+    return data.subset(np.sort(np.random.default_rng(data.seed).permutation(data.scores.size)[:most]))

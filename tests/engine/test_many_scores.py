@@ -10,8 +10,10 @@ from engine.events import CurvePoint, Notice, Progress
 from engine.models.base import FitControl, Recipe, TrainingSet
 from engine.models.folds import deal_folds
 from engine.models.moments import MANY, Moments, System, choose_by_moments, gather, summed
+from engine.models.prior import choose_belief
 from engine.models.ridge import Ridge, ridge_weights
 from engine.models.standardise import Standardiser
+from engine.models.svr import SupportVector
 from engine.models.taste import Taste
 from tests.engine.made_features import BLOCKS, made_set
 
@@ -166,3 +168,21 @@ def test_a_large_album_is_standardised_in_blocks():
     rows = made.apply(album)
     np.testing.assert_allclose(rows.mean(axis=0), 0.0, atol=1e-5)
     np.testing.assert_allclose((rows**2).sum(axis=1).mean(), len(BLOCKS), rtol=1e-4)
+
+
+def test_support_vectors_learn_from_so_many_scores_at_most():
+    everything = made_set(photos=300, noise=0.2)
+    data, unseen = everything.subset(np.arange(240)), everything.subset(np.arange(240, 300))
+    scorer, events = fitted(SupportVector(most=100), data, unseen)
+    assert [event.message.values for event in events if isinstance(event, Notice)] == [{"n": 240, "most": 100}]
+    assert max(event.x for event in events if isinstance(event, CurvePoint)) == 100
+    assert scorer.details()["support_vectors"] <= 100
+    assert np.corrcoef(scorer.predict(unseen.features), unseen.scores)[0, 1] > 0.8
+
+
+def test_a_prior_is_judged_by_some_of_many_scores():
+    data = made_set(photos=MANY + 500, noise=0.5)
+    useful = choose_belief(data, data.scores + 1.0, lambda: False)
+    assert useful.share > 0
+    useless = choose_belief(data, np.random.default_rng(0).normal(size=data.scores.size), lambda: False)
+    assert useless.share == 0.0 or useless.slope < 0.5 < useful.slope
