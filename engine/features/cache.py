@@ -241,7 +241,10 @@ class FeatureCache:
             self._shut()
             self._writable = False
             self._say(
-                "The feature cache {path} was made by a later version of beholder: work goes on without it, unsaved."
+                Message(
+                    "The feature cache {path} was made by a later version of beholder: work goes on without it, unsaved.",
+                    {"path": str(self.path)},
+                )
             )
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -262,17 +265,27 @@ class FeatureCache:
         except (OSError, sqlite3.Error) as error:
             self._do_without_saving(str(error))
             return
-        self._say("The feature cache {path} was damaged; it was set aside and is being built anew.")
+        self._say(
+            Message(
+                "The feature cache {path} was damaged; it was set aside and is being built anew.",
+                {"path": str(self.path)},
+            )
+        )
 
     def _do_without_saving(self, cause: str, *, readable: bool = False) -> None:
         """Go on with what can be read, and say once that nothing is kept."""
         self._shut()
         if self._writable:
             self._writable = False
-            self._say("The feature cache {path} can't be written ({cause}): the work goes on unsaved.", cause=cause)
+            self._say(
+                Message(
+                    "The feature cache {path} can't be written ({cause}): the work goes on unsaved.",
+                    {"path": str(self.path), "cause": cause},
+                )
+            )
         if readable:
             self._base = open_to_read(self.path)
             self._knows_files = self._base is not None and version_of(self._base) > 0
 
-    def _say(self, template: str, **values: str) -> None:
-        self.notices.append(Notice(Message(template, {"path": str(self.path), **values})))
+    def _say(self, message: Message) -> None:
+        self.notices.append(Notice(message))
