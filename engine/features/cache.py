@@ -242,7 +242,7 @@ class FeatureCache:
             self._writable = False
             self._say(
                 Message(
-                    "The feature cache {path} was made by a later version of beholder: work goes on without it, unsaved.",
+                    "A later version of beholder made the feature cache {path}: work goes on without it, unsaved.",
                     {"path": str(self.path)},
                 )
             )
