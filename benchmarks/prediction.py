@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     wanted = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        sources = _sources(place / "sources")
+        sources = photo_sources(place / "sources")
         families = wanted.families if "cold" in wanted.only else ["taste"]
-        workspace = _trained(place / "workspace", sources, families)
+        workspace = trained_workspace(place / "workspace", sources, families)
         sections: dict[str, Callable[[], Iterator[Figure]]] = {
             "cold": lambda: cold(place, workspace, sources, families, wanted.rounds),
             "warm": lambda: warm(place, workspace),
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     print_figures(f"Predicting, {os.cpu_count()} cores, {sys.version.split()[0]}", figures)
 
 
-def _sources(made: Path) -> list[Path]:
+def photo_sources(made: Path) -> list[Path]:
     """Return up to a few hundred photos."""
     base = Path(os.environ.get("BEHOLDER_EVAL_DATA", "../shared/data")) / "photos"
     if base.is_dir() and (found := list(find_images(base))[:_SOURCES]):
@@ -75,7 +75,7 @@ def _sources(made: Path) -> list[Path]:
     return list(find_images(made))
 
 
-def _trained(place: Path, sources: Sequence[Path], families: Sequence[str]) -> Workspace:
+def trained_workspace(place: Path, sources: Sequence[Path], families: Sequence[str]) -> Workspace:
     """Return a workspace with a model of each family; how good they are does not matter here."""
     workspace = Workspace(place)
     workspace.create()

@@ -21,7 +21,7 @@ from engine.storage import disk_errors, write_text
 _LOCK_SECONDS = 20.0
 
 PICTURES = ("half", "quadrant", "exact", "auto", "kitty", "sixel")
-"""How photos can be drawn: half or quadrant cells, half cells with exact colours, or the pixels that the terminal is asked for."""
+"""How photos can be drawn: half or quadrant cells, half cells of exact colours, or the pixels that the terminal has."""
 
 _SCALE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|\.\.|:)\s*(-?\d+(?:\.\d+)?)\s*")
 

@@ -54,3 +54,39 @@ for module in pkgutil.walk_packages(engine.__path__, "engine."):
     importlib.import_module(module.name)
 """
     assert imported_by(code, "tui", "textual", "rich") == []
+
+
+FIRST_FRAME = """
+import sys
+from pathlib import Path
+from engine.workspace import Workspace
+import tui.cli
+from tui.app import BeholderApp
+display, early = BeholderApp._display, set()
+def watched(app, screen, renderable):
+    display(app, screen, renderable)
+    if not early and any(widget.region for widget in screen.query("FooterKey")):
+        early.update(sys.modules)
+        app.exit()
+BeholderApp._display = watched
+BeholderApp(Workspace(Path(%r))).run(headless=True, size=(80, 24))
+for name in set(sys.modules) - early:
+    del sys.modules[name]
+"""
+
+
+def test_the_first_frame_waits_for_nothing_that_it_does_not_show(tmp_path: Path) -> None:
+    later = ("typer", "PIL", "filelock", "numpy", "pydantic", "engine.jobs.client", "engine.labels.entries")
+    rooms = ("tui.score_keeper", "tui.dialogs.error", "tui.screens.data", "tui.screens.train", "engine.models.bundle")
+    assert imported_by(FIRST_FRAME % str(tmp_path), "tui.screens.home", *later, *rooms) == ["tui.screens.home"]
+
+
+def test_the_help_page_imports_no_command() -> None:
+    commands = ("predict", "train", "scores", "models", "jobs", "importing")
+    code = "from tui.cli import main\nassert main(['--help']) == 0"
+    assert imported_by(code, *(f"tui.commands.{name}" for name in commands), "PIL") == []
+
+
+def test_a_command_imports_no_other_one(tmp_path: Path) -> None:
+    code = f"from tui.cli import main\nassert main(['-w', {str(tmp_path)!r}, 'scores', 'list']) in (0, 3)"
+    assert imported_by(code, *(f"tui.commands.{name}" for name in ("predict", "train", "models")), "numpy") == []
