@@ -58,8 +58,15 @@ class Batch:
     looked_up: bool = False
     begun_ns: int = field(default_factory=time.time_ns)
 
+    def is_known(self) -> bool:
+        """Say whether nothing must be computed, as of most batches of photos that were seen before."""
+        found = self.found
+        return all(value in found for value in self.hashes.values() if type(value) is str)
+
     def parts(self) -> list[Part]:
         """Return the batch in pieces in which no more than `BATCH` photos must be computed."""
+        if self.is_known():
+            return [Part(self, 0, len(self.looks))] if self.looks else []
         parts: list[Part] = []
         missing: set[str] = set()
         start = 0
@@ -103,6 +110,8 @@ class Part(NamedTuple):
     def missing(self) -> Iterator[tuple[str, Path]]:
         """Yield the content and the path of what must be computed."""
         batch = self.batch
+        if batch.is_known():
+            return
         for place in range(self.start, self.end):
             look, item = batch.looks[place], batch.items[place]
             if isinstance(look, Look) and isinstance(item, Path):
