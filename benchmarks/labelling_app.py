@@ -148,7 +148,7 @@ def flip_bytes(workspace: Workspace, order: Sequence[int], *options: str) -> int
 
     Args:
         workspace: whose photos are shown.
-        order: numbers of photos, each the next one to the last in either direction; the first photo, 0, is shown before.
+        order: numbers of photos, each next to the last one in either direction; photo 0 is shown before.
         options: for the app.
     """
     with WatchedApp(workspace, _FULL, *options) as app:

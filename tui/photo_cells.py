@@ -102,6 +102,7 @@ def cell_strips(
     size = (2 * wide, high) if is_quadrant else (wide, high)
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    spreads: tuple[int, ...]
     spreads, most = (_COARSE, _COARSE_BYTES) if few_colours else (_FINE, _FINE_BYTES)
     if palette or (cells == "exact" and not few_colours):
         spreads = (0,)
