@@ -43,14 +43,10 @@ class LargeRuns:
     """
 
     def __init__(self, first: Runtime, open_better: Callable[[], Runtime | None], few: int = FEW) -> None:
+        self.name = first.name
         self._used = first
         self._open_better: Callable[[], Runtime | None] | None = open_better
         self._left = few
-
-    @property
-    def name(self) -> str:
-        """Name of the runtime that is used at the moment."""
-        return self._used.name
 
     def run(self, pictures: Iterable[tuple[str, Pixels]]) -> dict[str, FloatArray]:
         """Return a vector for each picture; see `engine.features.runtime.Runtime.run`."""
@@ -63,6 +59,7 @@ class LargeRuns:
             if following is None:
                 return found
             self._used = self._open_better() or self._used
+            self.name = self._used.name
             self._open_better = None
             source = itertools.chain([following], source)
         return found | self._used.run(source)
