@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.errors import BeholderError, Message
 from engine.features.decoding import Job
-from engine.features.file_key import FileKey
+from engine.features.file_key import TICK_NS, FileKey
 from engine.features.preprocess import FloatArray, Pixels
 from engine.storage import content_hash, disk_error
 
@@ -50,13 +50,13 @@ class Batch:
 
     items: list[Path | Embedded]
     looks: list[Look | Message | Embedded]
+    begun_ns: int  # a moment before the first look, ns since 1970
     hashes: dict[FileKey, str | Message] = field(default_factory=dict)
     reading: dict[FileKey, Job[str | Message]] = field(default_factory=dict)
     links: dict[FileKey, FileKey] = field(default_factory=dict)
     found: dict[str, FloatArray | Message] = field(default_factory=dict)
     decoding: dict[str, Job[Pixels]] = field(default_factory=dict)
     looked_up: bool = False
-    begun_ns: int = field(default_factory=time.time_ns)
 
     def is_known(self) -> bool:
         """Say whether nothing must be computed, as of most batches of photos that were seen before."""
@@ -132,6 +132,27 @@ def look_at(path: Path) -> Look | Message:
         return Message("It is not a file.")  # to read a pipe would take for ever
     key = FileKey.seen(path, state)
     return Look(key, (state.st_dev, state.st_ino, *key[1:]) if state.st_nlink > 1 else None)
+
+
+def look_at_all(items: Sequence[Path | Embedded]) -> tuple[list[Look | Message | Embedded], int]:
+    """Look at photos' files; of those that have only just been written again, a tick of the clock later.
+
+    Otherwise a further change might not show, and they would have to be read again the next time.
+
+    Returns:
+        What the looks show, one an item, and a moment before the first of them, in ns since 1970.
+    """
+    begun = time.time_ns()
+    looks = [item if isinstance(item, Embedded) else look_at(item) for item in items]
+    waits = [look.key.settles_in(begun) if isinstance(look, Look) else 0 for look in looks]
+    longest = max((wait for wait in waits if wait <= TICK_NS), default=0)
+    if longest > 0:
+        time.sleep(longest / 1e9)
+        begun = time.time_ns()
+        for place, (item, wait) in enumerate(zip(items, waits, strict=True)):
+            if isinstance(item, Path) and 0 < wait <= TICK_NS:
+                looks[place] = look_at(item)
+    return looks, begun
 
 
 def hash_of(path: Path) -> str | Message:

@@ -14,7 +14,7 @@ from typing import Self
 from engine.errors import Message
 from engine.events import Notice, Progress, StopCheck, never_stop, raise_if_stopped
 from engine.features.backbones import Backbone, fingerprint, get_backbone
-from engine.features.batches import BATCH, Batch, Embedded, Look, Part, hash_of, look_at
+from engine.features.batches import BATCH, Batch, Embedded, Look, Part, hash_of, look_at_all
 from engine.features.cache import FeatureCache
 from engine.features.decoding import DecodePool, seconds_to_decode
 from engine.features.file_key import FileKey
@@ -267,8 +267,8 @@ class Embedder:
 
     def _begin(self, items: list[Path | Embedded]) -> Batch:
         """Find the content hashes that are known, and have the others computed."""
-        looks = [item if isinstance(item, Embedded) else look_at(item) for item in items]
-        batch = Batch(items, looks)
+        looks, begun_ns = look_at_all(items)
+        batch = Batch(items, looks, begun_ns)
         unknown = [look.key for look in looks if isinstance(look, Look) and self._linked_hash(look, batch) is None]
         if self.cache is not None and unknown:
             batch.hashes.update(self.cache.hashes(unknown))

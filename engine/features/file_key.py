@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 # A file's times are taken from a clock of the system that ticks less often than `time.time_ns`, and on some file
 # systems from one of whole seconds, of which FAT counts only every second one.
-_TICK_NS = 20_000_000
+TICK_NS = 20_000_000
 _SECOND_NS = 1_000_000_000
 
 
@@ -50,13 +50,17 @@ class FileKey(NamedTuple):
         return cls(name, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
     def is_settled(self, looked_ns: int) -> bool:
-        """Say whether any later change would show in the key.
+        """Say whether any later change would show in the key; see `settles_in`."""
+        return self.settles_in(looked_ns) <= 0
 
-        One that came within the same tick of the system's clock would not, so a file is settled only if its last
+    def settles_in(self, looked_ns: int) -> int:
+        """Return how long after a look any later change would show in the key, in ns; 0 or less: by then already.
+
+        A change that came within the same tick of the system's clock would not, so a file is settled only if its last
         change was a tick before it was looked at.
 
         Args:
             looked_ns: a moment before the look, ns since 1970.
         """
-        tick = _TICK_NS if self.ctime_ns % _SECOND_NS else 2 * _SECOND_NS
-        return self.ctime_ns + tick < looked_ns
+        tick = TICK_NS if self.ctime_ns % _SECOND_NS else 2 * _SECOND_NS
+        return self.ctime_ns + tick + 1 - looked_ns

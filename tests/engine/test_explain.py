@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 from engine.errors import ImageError, Interrupted, NotFound
 from engine.features.cache import FeatureCache
+from engine.features.file_key import FileKey
 from engine.labels.scorebook import ScoreBook
 from engine.models.bundle import find_bundle
 from engine.models.standardise import Standardiser
@@ -142,12 +144,12 @@ def test_among_many_the_nearest_are_those_of_the_whole_vectors(workspace_with_mo
             file = workspace.data / f"{number}.jpg"
             file.write_bytes(b"%d" % number)  # no picture: neighbours are read from the cache alone
             status = file.stat()
-            keys[str(file).encode(), status.st_size, status.st_mtime_ns] = f"{number:064x}"
+            keys[FileKey.seen(file, status)] = f"{number:064x}"
             vectors[f"{number:064x}"] = (themes[number % 60] + random.normal(size=width) * 1.5).astype(np.float32)
             scores[file.name] = number % 100
             lines.append(f"{file.name}\t{number % 100}\n")
         workspace.scores_file.write_text("".join(lines), "utf-8")
-        opened.cache.put_hashes(keys)
+        opened.cache.put_hashes(keys, time.time_ns() + 10**10)
         opened.cache.put_many(vectors, opened.embedder.fingerprint)
         scored = ScoredPhotos(opened)
         assert len(scored) == 900

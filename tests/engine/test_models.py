@@ -1,5 +1,7 @@
 """The model families learn, keep to their seed, and come back from disk as they went."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -115,7 +117,8 @@ def test_a_fit_asks_again_and_again_whether_to_stop(name):
                 data.subset(np.arange(40)), data.subset(np.arange(40, 60)), control=FitControl(should_stop=third_time)
             )
         )
-    assert len(asked) == 3
+    beside = (os.cpu_count() or 1) if name == "stacking" else 0  # fits that may ask once more while one is told
+    assert 3 <= len(asked) <= 3 + beside
 
 
 @pytest.mark.parametrize("name", ON_FEATURES)
