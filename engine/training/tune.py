@@ -31,6 +31,7 @@ from engine.training.run import RESULT, train_album
 from engine.training.search_space import defaults, require_search, search_space, settings_of, with_settings
 from engine.training.spec import TrainSpec, TuneSpec
 from engine.training.split import fold_masks
+from engine.training.threads import few_threads
 from engine.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -220,7 +221,10 @@ class _Search:
             raise_if_stopped(control.should_stop)
             seen, unseen = (self.data.subset(np.flatnonzero(rows)) for rows in (~mask, mask))
             scorer = begin(spec, self.prior)
-            with contextlib.closing(_closable(scorer.fit(seen, None, control=control))) as events:
+            with (
+                few_threads(spec.model, seen.scores.size),
+                contextlib.closing(_closable(scorer.fit(seen, None, control=control))) as events,
+            ):
                 yield from self._watch(study, trial, events, is_first=fold == 0)
             guess = np.clip(scorer.predict(scorer.vectors(unseen)), *self.data.scale)
             srcc = evaluate(unseen.scores, guess).srcc
