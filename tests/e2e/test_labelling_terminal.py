@@ -99,6 +99,7 @@ def test_an_arrow_key_in_the_table_sends_little(workspace_factory: WorkspaceFact
         app.press("f3")
         app.wait_for("10_0.jpg")
         app.press(start)
+        app.wait_for("more 59.jpg" if start == "end" else "10_0.jpg")
         app.listen(1.0)
         sent = []
         for ahead in [0, 0, 0, 0, 45, 0, 0, 0]:  # the last ones scroll
