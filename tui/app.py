@@ -46,8 +46,8 @@ class BeholderApp(PixelApp, BackgroundApp):
     Args:
         workspace: where the photos, scores and models are.
         language: ``en`` or ``zh``; None means: as saved in the workspace, else as the terminal says.
-        pictures: how photos are drawn: ``half``, ``quadrant``, ``exact``, ``kitty`` or ``sixel``; None means: as saved in the
-            workspace, but never with pixels.
+        pictures: how photos are drawn: ``half``, ``quadrant``, ``exact``, ``kitty`` or ``sixel``; None means: as
+            saved in the workspace, but never with pixels.
         low_bandwidth: send as little as possible: no animations, fewer colours, smaller photos.
         graphics: what the terminal answered; ``kitty`` and ``sixel`` need it.
     """
